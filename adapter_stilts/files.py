@@ -107,15 +107,24 @@ def from_json(text: str | bytes, **options: Any) -> Any:
 
 def open_file(path: Path) -> io.BufferedReader:
     """A file to be read. OSError for one that cannot be, as for a pipe or a device: they may never end."""
+    _refuse_endless(path)
+    return path.open("rb")
+
+
+def _refuse_endless(path: Path) -> None:
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.ESPIPE, "a pipe or a device where a file was expected", str(path))
-    return path.open("rb")
+
+
+def own_file(path: Path, mode: str) -> IO[Any]:
+    """A file to go on writing, as `open` gives it; OSError for a symbolic link, which leads to a file of others'."""
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o644))
 
 
 def read_bytes(path: Path) -> bytes:
     """All of a file; OSError as `open_file`."""
-    with open_file(path) as stream:
-        return stream.read()
+    _refuse_endless(path)
+    return path.read_bytes()
 
 
 def sha256(path: Path) -> str:
@@ -187,11 +196,10 @@ def first_line(path: Path) -> bytes:
 
 
 def _opened(path: Path) -> io.BufferedIOBase:
-    stream = open_file(path)
+    _refuse_endless(path)
     if path.suffix == ".gz":
-        stream.close()
         return gzip.GzipFile(path, "rb")
-    return io.BufferedReader(_Zstd(stream), 1 << 16) if path.suffix == ".zst" else stream
+    return io.BufferedReader(_Zstd(path.open("rb")), 1 << 16) if path.suffix == ".zst" else path.open("rb")
 
 
 class _Zstd(io.RawIOBase):

@@ -24,7 +24,7 @@ from adapter_stilts.environment import check_launch
 from adapter_stilts.errors import ArtefactError, DoesNotFit, Interrupted, StiltsError, TaskDataError, UsageError
 from adapter_stilts.files import NO_SPACE
 
-from . import convert, encode, evaluate, info, inspect, mine, predict, score, search, study, sweep, train
+from . import convert, encode, evaluate, info, inspect, merge, mine, predict, score, search, share, study, sweep, train
 from .options import StiltsCommand, option
 from .tables import coloured
 
@@ -210,6 +210,7 @@ def start_list(ctx: typer.Context) -> None:
 verb(app, "demo", study.demo)
 verb(app, "train", train.train)
 verb(app, "fuse", train.fuse)
+verb(app, "merge", merge.merge)
 verb(app, "eval", evaluate.evaluate)
 verb(app, "predict", predict.predict)
 verb(app, "score", score.score)
@@ -218,6 +219,8 @@ verb(app, "mine", mine.mine)
 verb(app, "search", search.search)
 verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
+verb(app, "push", share.push)
+verb(app, "pull", share.pull)
 verb(app, "convert", convert.convert)
 app.add_typer(lists, name="list")
 verb(app, "info", info.info)

@@ -13,9 +13,10 @@ from .options import JsonOption
 
 
 def info(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run.")], as_json: JsonOption = False
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run, or a bundle: a folder or a .zip.")],
+    as_json: JsonOption = False,
 ) -> None:
-    """Show what a run says of itself.
+    """Show what a run or a bundle says of itself.
 
     Trunk, parts, parents, training and scores, from its manifest.
 
@@ -23,9 +24,9 @@ def info(
     Example:
       adapter-stilts info runs/nli-1a2b3c4d
     """
-    from adapter_stilts.runs import inspect
+    from adapter_stilts.exchange.info import info as read
 
-    document = inspect.info(run)
+    document = read(run)
     if as_json:
         render.document(document)
         return

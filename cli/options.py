@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -15,6 +16,8 @@ from adapter_stilts.registry import names_in, unknown_name
 if TYPE_CHECKING:
     from adapter_stilts.config.schema import RunConfig
 
+NUMBERS = "N[,N...]"  # the metavar of an option that takes several numbers
+NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?(,.*)?")
 LIBRARY = "adapter_stilts."  # what a place in it is called by begins so
 
 
@@ -35,13 +38,30 @@ def named(flag: str, place: str, help: str) -> Any:
     return typer.Option(flag, metavar=f"{LIBRARY}{place}", parser=checked, help=help)
 
 
+def joined(args: list[str], flags: set[str]) -> list[str]:
+    """What was typed, with the numbers after a flag as its value: "--weights 1 -0.5" is "--weights=1,-0.5"."""
+    whole: list[str] = []
+    for word in args:
+        follows = bool(whole) and whole[-1].partition("=")[0] in flags and NUMBER.fullmatch(word)
+        if follows:
+            whole[-1] += f"{',' if '=' in whole[-1] else '='}{word}"
+        else:
+            whole.append(word)
+    return whole
+
+
 def choices(place: str) -> tuple[str, ...]:
     registry, *more = place.split("|")
     return (*names_in(f"{LIBRARY}{registry}"), *more)
 
 
 class StiltsCommand(TyperCommand):
-    """A verb; the names its options may have are read when its help is asked for."""
+    """A verb; the names its options may have are read when its help is asked for, and numbers may follow an option that
+    takes several."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        several = {flag for param in self.params if getattr(param, "metavar", "") == NUMBERS for flag in param.opts}
+        return super().parse_args(ctx, joined(args, several))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         for option in self.params:

@@ -20,15 +20,19 @@ from adapter_stilts.errors import CONTROL, shown
 from . import tables
 
 if TYPE_CHECKING:
+    from adapter_stilts.runs.bake import Baked
     from adapter_stilts.runs.evaluate import Evaluated
+    from adapter_stilts.runs.merge import MergePlanned
     from adapter_stilts.runs.record import Planned, Trained
     from adapter_stilts.runs.results import Means
     from adapter_stilts.statistics.result import Result
 
+    Made = Baked | Evaluated | MergePlanned | Planned | Trained
+
 Rows = Sequence[Sequence[object]]
 
 
-def finish(made: Evaluated | Planned | Trained | None, as_json: bool, *, all_metrics: bool = False) -> None:
+def finish(made: Made | None, as_json: bool, *, all_metrics: bool = False) -> None:
     """Print the document of what was made, or its scores and where it lies. Of several processes the first prints.
 
     all_metrics  every row, also of tasks read at several layers, of which a table by layer shows the headline

@@ -25,6 +25,7 @@ def travelling(config: RunConfig, trunk: str | None = None) -> RunConfig:
         "task": config.task.model_copy(update={"name": ",".join(tasks)}),
         "data": config.data.model_copy(update={"sources": tuple(map(_named, config.data.sources))}),
         "after": tuple(map(last_name, config.after)),
+        "merge": config.merge.model_copy(update={"start": config.merge.start and last_name(config.merge.start)}),
         "evaluation": config.evaluation.model_copy(update={"language_adapters": adapters}),
     }
     changed |= {"trunk": config.trunk.model_copy(update={"name": name})} if name else {}

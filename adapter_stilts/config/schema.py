@@ -8,6 +8,7 @@
     ├── how, after, composition, control
     ├── training    max_steps epochs learning_rate token_budget ..., sampler (name temperature cap weights)
     ├── fusion      target_adapter penalty learning_rate
+    ├── merge       method weights density scale rank split start
     ├── retrieval   layer pool k margin centre
     └── evaluation  protocol languages head language_adapters
 
@@ -34,7 +35,7 @@ from pydantic_core import PydanticCustomError
 
 from adapter_stilts.registry import names_in
 
-How = Literal["direct", "sequential", "stack", "fuse", "joint"]
+How = Literal["direct", "sequential", "stack", "fuse", "merge", "joint"]
 Control = Literal["none", "shuffled-labels", "random-adapter"]
 Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
 HeadPool = Literal["pooler", "mean"]
@@ -45,7 +46,7 @@ SAMPLER_KEYS = {
     "cap": ("capped", "temperature"),
     "weights": ("fixed",),
 }  # who uses which
-NEEDS_PARENTS = ("sequential", "stack", "fuse")
+NEEDS_PARENTS = ("sequential", "stack", "fuse", "merge")
 OTHER_NAMES = {  # of keys of `training`: those of Hugging Face's TrainingArguments
     "gradient_accumulation_steps": "accumulation",
     "max_grad_norm": "clip",
@@ -61,10 +62,10 @@ def _no_bool(value: object) -> object:
 
 
 def _one_is_a_list(value: object) -> object:
-    """`languages: sw` and `--set evaluation.languages=sw,de` mean what they say."""
+    """`languages: sw`, `merge.weights: 1` and `--set evaluation.languages=sw,de` mean what they say."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+    return (value,) if isinstance(value, int | float) else value
 
 
 def _ends_in_colon(value: object) -> object:
@@ -118,11 +119,14 @@ def _named(place: str, more: str = "") -> AfterValidator:
 
 Pool = Annotated[str, _named("adapter_stilts.retrieval.pooling:poolings", more="+dense@")]
 Margin = Annotated[str, _named("adapter_stilts.retrieval.margin:margins")]
+MergeMethod = Annotated[str, _named("adapter_stilts.merging.methods:methods")]
 Protocol = Annotated[str, _named("adapter_stilts.formats.protocols:target_protocols")]
 SamplerName = Annotated[str, _named("adapter_stilts.training.sampler:samplers")]
 Int = Annotated[int, BeforeValidator(_no_bool), Field(lt=2**63)]
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_one_is_a_list)]
+Numbers = Annotated[tuple[Float, ...], BeforeValidator(_one_is_a_list)]
+Layer = Annotated[int, BeforeValidator(_no_bool), Field(ge=1)]
 Setting = Annotated[bool | int | float | str | tuple[int, ...] | tuple[str, ...], BeforeValidator(_one_value)]
 Languages = Annotated[tuple[Annotated[str, AfterValidator(_language)], ...], BeforeValidator(_one_is_a_list)]
 Layers = Annotated[int | tuple[int, ...] | Literal["all", "last"], BeforeValidator(_layers)]
@@ -298,6 +302,28 @@ class Fusion(Section):
     learning_rate: Annotated[Float, Field(gt=0, le=1)] = 1e-3
 
 
+class Merge(Section):
+    """How several adapters become one (`merge`, --how merge); docs/merging.md has the methods.
+
+    method   average, linear, task_arithmetic, ties, dare, dare_ties, magnitude, slerp, model_stock, layers, concatenate
+             or svd
+    weights  one for each run, in their order; (): the method's own
+    density  of methods that drop entries: the share that is kept; None: the method's own
+    scale    multiplies the merged change
+    rank     low-rank kinds: re-compress the result to this rank; None: as the sum needs
+    split    method `layers`: the layers at which the next run begins
+    start    a run whose adapter all of them continued: changes are then relative to it; "": as far as it is known
+    """
+
+    method: MergeMethod = "average"
+    weights: Numbers = ()
+    density: Annotated[Float, Field(gt=0, le=1)] | None = None
+    scale: Float = 1.0
+    rank: Annotated[Int, Field(ge=1)] | None = None
+    split: Annotated[tuple[Layer, ...], BeforeValidator(_one_is_a_list)] = ()
+    start: str = ""
+
+
 class Retrieval(Section):
     """How sentences become vectors and pairs are scored; None: as the protocol says.
 
@@ -351,6 +377,7 @@ class RunConfig(Section):
     control: Control = "none"
     training: Training = Training()
     fusion: Fusion = Fusion()
+    merge: Merge = Merge()
     retrieval: Retrieval = Retrieval()
     evaluation: Evaluation = Evaluation()
 

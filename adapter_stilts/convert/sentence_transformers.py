@@ -80,8 +80,8 @@ def write(source: Source, out: Path) -> list[str]:
     plain = plain_model(read.reader.encoder, read.layer, settings)
     if pool not in POOLS and isinstance(plain, Plain):
         plain = f"sentence-transformers has no pooling '{pool}'"
-    mean = _mean(read, source.reading.get("centre"))
-    _write_tokenizer(read.trunk, out)
+    mean = mean_of(read, source.reading.get("centre"))
+    write_tokenizer(read.trunk, out)
     modules: list[tuple[str, str]]
     if isinstance(plain, Plain):
         write_json(out / "config.json", plain.config)
@@ -119,7 +119,7 @@ def _sharp(settings: dict[str, Any]) -> bool:
     return any(each.get("non_linearity") == "relu" for each in settings.values())
 
 
-def _mean(read: Read, file: Path | None) -> Tensor | None:
+def mean_of(read: Read, file: Path | None) -> Tensor | None:
     """The mean vector of a file's sentences, in float64 as `encode --centring` takes it."""
     if file is None:
         return None
@@ -151,7 +151,7 @@ def _write_modules(out: Path, modules: Sequence[tuple[str, str]], prefix: str) -
             write_json(out / path / "config.json", {})
 
 
-def _write_tokenizer(trunk: Trunk, out: Path) -> None:
+def write_tokenizer(trunk: Trunk, out: Path) -> None:
     """The tokenizer as it is; of another class, transformers would build XLM-R's anew, without its normaliser."""
     tokenizer = trunk.tokenizer
     marks = ("bos_token", "eos_token", "cls_token", "sep_token", "unk_token", "pad_token", "mask_token")

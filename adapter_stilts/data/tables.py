@@ -16,6 +16,7 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import bare_name, first_line, from_json, numbered_lines, read_text
 
 Cells = Mapping[str, object]
+MOST_COLUMNS = 10_000
 
 JSON_LINES, JSON, CSV, TSV = (".jsonl", ".ndjson"), (".json",), ".csv", ".tsv"
 UNPACK, AS_TABLE = "unpack it", "save it as tab-separated text or JSON lines"
@@ -179,17 +180,26 @@ def _rows(
 
 def first_cells(path: Path) -> list[str]:
     """The cells of the first record of tab-separated text, or of a file that says what separates them."""
-    for _, cells in records(path, said_separator(path) or TABS):
+    for number, cells in records(path, said_separator(path) or TABS):
+        _refuse_wide(cells, f"{path}, line {number}")
         return [cell[1:-1] for cell in cells] if cells and all(map(QUOTED.fullmatch, cells)) else cells or [""]
     raise empty(path)
 
 
 def checked_header(names: list[str], path: Path, line: int = 1) -> list[str]:
     """The columns of a file, each of another name."""
+    _refuse_wide(names, f"{path}, line {line}")
     for name, count in Counter(names).items():
         if name and count > 1:
             raise called_twice(name, name, f"{path}, line {line}")
     return names
+
+
+def _refuse_wide(cells: Sequence[str], where: str) -> None:
+    """Raise TaskDataError for more columns than a table of rows has."""
+    if len(cells) > MOST_COLUMNS:
+        what, do = f"{len(cells):,} columns, of {MOST_COLUMNS:,} at most", "is this a table with a row a line?"
+        raise TaskDataError(what, where=where, do=do)
 
 
 def called_twice(first: str, second: str, where: str = "") -> TaskDataError:

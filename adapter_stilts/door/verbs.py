@@ -18,15 +18,17 @@ from typing import Any, TypeAlias
 from adapter_stilts.config.recipes import recipe_file
 from adapter_stilts.door.rows import source, sources
 from adapter_stilts.door.run import Run
-from adapter_stilts.door.words import AnyPath, AnyRun, Settings, configured, path_of, run_or_trunk, text_of
+from adapter_stilts.door.words import AnyPath, AnyRun, Settings, configured, folder_of, path_of, run_or_trunk, text_of
 from adapter_stilts.encoder.trunk.loading import trunk_facts
 from adapter_stilts.environment import RUNS
-from adapter_stilts.errors import MissingError, UsageError, refuse
+from adapter_stilts.errors import MissingError, refuse
 from adapter_stilts.files import IDENTITY
 from adapter_stilts.reporting import Logged, Reporter
 from adapter_stilts.runs import evaluate as scoring
+from adapter_stilts.runs import merge as merging
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
+from adapter_stilts.runs.bake import Baked
 from adapter_stilts.runs.compare import compare_runs
 from adapter_stilts.runs.record import Planned, Trained
 from adapter_stilts.runs.subject import Request
@@ -104,7 +106,7 @@ def train(
         "sampler": sampler,
         "seed": seed,
     }
-    words |= {"after": [_folder(run) for run in _list(after)], "control": control, "data": sources(data, RUNS)}
+    words |= {"after": [folder_of(run) for run in _list(after)], "control": control, "data": sources(data, RUNS)}
     words["language"] = _names(language)
     where = _where(out, resume and not overwrite, dry_run, reporter)
     return _made(training.train(configured(config, settings, words), names, **where))
@@ -128,7 +130,7 @@ def fuse(
     reporter: Reporter | None = None,
 ) -> Any:
     """Train AdapterFusion over finished runs for a target task; returns the Run, as `train` does."""
-    runs = [_folder(run) for run in _list(sources)]
+    runs = [folder_of(run) for run in _list(sources)]
     words: dict[str, object] = {
         "target": target,
         "sources": runs,
@@ -140,6 +142,41 @@ def fuse(
     chosen = configured(config, settings, {**words, "control": control, "data": _given(data)})
     where = _where(out, resume and not overwrite, dry_run, reporter)
     return _made(training.fuse(tuple(map(Path, runs)), target, chosen, **where))
+
+
+def merge(
+    sources: Sequence[AnyRun],
+    *,
+    method: str | None = None,
+    weights: Sequence[float] | None = None,
+    density: float | None = None,
+    scale: float | None = None,
+    rank: int | None = None,
+    split: int | Sequence[int] | None = None,
+    start: AnyRun | None = None,
+    head: AnyRun = "",
+    bake: bool = False,
+    config: AnyPath | None = None,
+    settings: Settings = None,
+    seed: int | None = None,
+    out: AnyPath | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    reporter: Reporter | None = None,
+) -> Any:
+    """Merge finished runs into one by arithmetic on what their adapters change; returns the Run, as `train` does.
+
+    head  a run whose head it gets, "merge" for the mean of heads with the same labels, or "none"
+    bake  write a trunk with the merged adapter in its weights, and return what is said of it
+    """
+    runs = [folder_of(run) for run in _list(sources)]
+    words: dict[str, object] = {"merging": "merge", "sources": runs, "method": method, "density": density, "rank": rank}
+    words |= {"weights": list(weights or ()), "scale": scale, "split": [split] if isinstance(split, int) else split}
+    words |= {"start": None if start is None else folder_of(start), "seed": seed}
+    chosen = configured(config, settings, words)
+    where: dict[str, Any] = {"out": path_of(out), "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
+    where |= {"head": folder_of(head) if isinstance(head, Run) else str(head), "bake": bake}
+    return _made(merging.merge(tuple(map(Path, runs)), chosen, **where, report=reporter or Logged()))
 
 
 def evaluate(
@@ -214,9 +251,9 @@ def predict(
     chosen = configured(config, settings, {"trunk": text_of(trunk)})
     if out is None:
         held = run if isinstance(run, Run) and config is None and not settings and trunk is None else None
-        reader = held or Run(Path(_folder(run)), None, chosen)
+        reader = held or Run(Path(folder_of(run)), None, chosen)
         return reader.predict(task or "", rows, skip_bad=skip_bad, reporter=reporter)
-    asked = predicting.Asked(chosen, Path(_folder(run)), task or "")
+    asked = predicting.Asked(chosen, Path(folder_of(run)), task or "")
     given = Path(rows) if isinstance(rows, str | Path) else source(rows, RUNS)
     where: dict[str, Any] = {"out": Path(out), "overwrite": overwrite, "runs": RUNS, "skip_bad": skip_bad}
     return predicting.predict(asked, given, **where, report=reporter or Logged())
@@ -249,7 +286,7 @@ def compare(first: AnyRun, second: AnyRun) -> dict[str, Any]:
 
     Returns "settings" (key and both values) and "scores" (difference with its interval, over the same rows).
     """
-    return compare_runs(Path(_folder(first)), Path(_folder(second)))
+    return compare_runs(Path(folder_of(first)), Path(folder_of(second)))
 
 
 def _where(out: AnyPath | None, resume: bool, dry_run: bool, reporter: Reporter | None) -> dict[str, Any]:
@@ -257,17 +294,11 @@ def _where(out: AnyPath | None, resume: bool, dry_run: bool, reporter: Reporter 
     return {"out": path_of(out), "runs": RUNS, **again, "report": reporter or Logged()}
 
 
-def _made(made: Trained | Planned | None) -> Any:
+def _made(made: Trained | Planned | merging.MergePlanned | Baked | None) -> Any:
     """The run; what would be done of a dry run; None in a process that is not the first of several."""
     if isinstance(made, Trained):
         return Run(made.folder)
     return made.to_json() if made is not None else None
-
-
-def _folder(run: AnyRun) -> str:
-    if isinstance(run, Run) and run.folder is None:
-        raise UsageError(f"{run!r} is no run", do="train one: stilts.train(TASK, trunk=...)")
-    return str(run.folder if isinstance(run, Run) else run)
 
 
 def _list(given: Any) -> list[Any]:

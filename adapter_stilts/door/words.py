@@ -11,6 +11,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.words import configuration
 from adapter_stilts.door.run import Run
 from adapter_stilts.encoder.kinds import mistakes
+from adapter_stilts.errors import UsageError
 
 AnyPath: TypeAlias = str | Path
 AnyRun: TypeAlias = str | Path | Run
@@ -37,3 +38,10 @@ def path_of(path: AnyPath | None) -> Path | None:
 
 def text_of(name: AnyPath | None) -> str | None:
     return None if name is None else str(name)
+
+
+def folder_of(run: AnyRun) -> str:
+    """The folder of a run; UsageError for a bare trunk."""
+    if isinstance(run, Run) and run.folder is None:
+        raise UsageError(f"{run!r} is no run", do="train one: stilts.train(TASK, trunk=...)")
+    return str(run.folder if isinstance(run, Run) else run)

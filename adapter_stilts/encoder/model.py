@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from adapter_stilts.encoder.composition import NAME, Composition, Fuse, fusion_name, fusions, names, validate
-from adapter_stilts.encoder.kinds import Kind, kinds, resolve
+from adapter_stilts.encoder.kinds import Kind, Setting, kinds, resolve
 from adapter_stilts.encoder.modules.base import AdapterParts, Invertible, build
 from adapter_stilts.encoder.modules.fusion import FusionParts
 from adapter_stilts.encoder.sites import Active, FusionAttention
@@ -163,6 +163,16 @@ class AdapterEncoder(nn.Module):
         """Hidden states 0 to `layer`; otherwise as `hidden`."""
         return tuple(self._states(input_ids, attention_mask, layer))
 
+    def traced(self, input_ids: Tensor, attention_mask: Tensor, layer: int) -> Tensor:
+        """`hidden` without a look at the values of its inputs, in the precision of the weights: for a graph of it."""
+        active, padded = self._active(attention_mask), (attention_mask == 0)[:, None, None, :]
+        state = self.running().embed(input_ids)
+        for block in self._invertible():
+            state = block(state)
+        for index in range(layer):
+            state = self.running().run(index, state, padded, active)
+        return state
+
     def before_decoder(self, hidden: Tensor) -> Tensor:
         """[..., H] with the active invertible adapters undone: what the output embedding of masked text reads."""
         for block in reversed(self._invertible()):
@@ -245,7 +255,7 @@ class AdapterEncoder(nn.Module):
             what = f"'{name}' cannot name an adapter"
             raise UsageError(what, do="use a name without spaces, commas, brackets and '='")
         refuse(name in self.adapters, f"there is already an adapter called '{name}'", "choose another name")
-        return draw(Seeds(seed).number(f"adapter/{kind.name}"), partial(build, kind, resolved, self.base))
+        return fresh_adapter(self.base, kind, resolved, seed)
 
     def _built_fusion(self, fuse: Fuse, seed: int) -> tuple[str, FusionParts]:
         normal = validate(fuse, self._kinds)
@@ -271,6 +281,11 @@ class AdapterEncoder(nn.Module):
         name = fusion_name(fuse)
         refuse(name not in self.fusions, f"there are no fusion weights for {name}", "add_fusion or load_fusion first")
         return name
+
+
+def fresh_adapter(trunk: TrunkModel, kind: Kind, settings: Mapping[str, Setting], seed: int) -> AdapterParts:
+    """What training starts from, for the layers that a trunk holds; its weights need not be there."""
+    return draw(Seeds(seed).number(f"adapter/{kind.name}"), partial(build, kind, settings, trunk))
 
 
 def count(module: nn.Module) -> int:

@@ -1,6 +1,6 @@
 """What an adapter's tensors mean as a change of the trunk, kind by kind: the space in which merging is arithmetic.
 
-    lora       at a projection, the matrix (alpha / r) B A                      (A and B apart have no meaning)
+    lora       at a projection, the matrix (alpha / r) B A, of rslora (alpha / sqrt(r)) B A; A and B apart mean nothing
     ia3        at a projection, s - 1
     seq_bn     at a site, the parameters of the bottleneck, with what scales them and the norm before it folded in
     full       a tensor of the trunk, less the same tensor as it was pretrained
@@ -243,6 +243,7 @@ class Parameters(Rule):
 
 rules: Registry[Rule] = Registry("rule for merging the kind")
 rules.add("lora", LowRank(lambda r, alpha: alpha / r))
+rules.add("rslora", LowRank(lambda r, alpha: alpha / math.sqrt(r)))
 rules.add("ia3", Scales())
 for _name in ("seq_bn", "double_seq_bn", "par_bn"):
     rules.add(_name, Bottlenecks())

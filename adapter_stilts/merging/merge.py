@@ -30,6 +30,8 @@ WITHOUT_A_SUM = {
     "prefix_tuning": "a prefix is attended to, so two of them have no sum",
     "mam": "its prefix is attended to, so two of them have no sum",
     "seq_bn_inv": "the sum of two invertible blocks cannot be inverted",
+    "dora": "the lengths that it gives the rows of a projection depend on the trunk and on the rest of the change",
+    "vera": "its vectors act on random matrices, and a sum of two needs matrices of its own",
     "compacter": "its matrices are Kronecker products by a rule of its own, and the sum of two is none",
 }
 
@@ -112,7 +114,7 @@ def merge(
 
     Raises UsageError for what has no meaning, ArtefactError for tensors that are not numbers.
     """
-    asked = _asked(adapters, methods[method], weights, density, scale, splits, seed)
+    asked = _asked(adapters, method, weights, density, scale, splits, seed)
     for adapter in adapters:
         check_finite(adapter)
     if (alone := _only(adapters, asked)) is not None and rank is None:
@@ -139,7 +141,7 @@ def merge(
 
 def _asked(
     adapters: Sequence[Adapter],
-    method: Method,
+    name: str,
     weights: Sequence[float],
     density: float | None,
     scale: float,
@@ -147,19 +149,19 @@ def _asked(
     seed: int,
 ) -> _Asked:
     """What is asked for with the method's own numbers where none are, if it goes together."""
-    count = len(adapters)
-    refuse(count < method.fewest, f"{method.name} needs {method.fewest} adapters, got {count}", "name more runs")
-    refuse(bool(method.most) and count > method.most, f"{method.name} merges {method.most}, got {count}", "name fewer")
-    refuse(bool(weights) and method.fixed, f"{method.name} finds its own weights", "leave --weights out")
+    count, method = len(adapters), methods[name]
+    refuse(count < method.fewest, f"{name} needs {method.fewest} adapters, got {count}", "name more runs")
+    refuse(bool(method.most) and count > method.most, f"{name} merges {method.most}, got {count}", "name fewer")
+    refuse(bool(weights) and method.fixed, f"{name} finds its own weights", "leave --weights out")
     what = f"{len(weights)} weights for {count} adapters"
     refuse(bool(weights) and len(weights) != count, what, "give one weight for each run, in their order")
     numbers = tuple(float(weight) for weight in weights) or (1.0 if method.ones else 1 / count,) * count
     refuse(not all(map(math.isfinite, (*numbers, scale))), "a weight that is no number", "give numbers")
     refuse(not any(numbers) or scale == 0, "every weight is 0, so nothing is left of the runs", "raise one")
-    refuse(density is not None and not method.prune, f"{method.name} drops no entries", "leave --density out")
+    refuse(density is not None and not method.prune, f"{name} drops no entries", "leave --density out")
     kept = method.density if density is None else float(density)
     refuse(not 0 < kept <= 1, f"a density of {kept:g}", "give the share of entries that is kept, above 0 up to 1")
-    refuse(bool(splits) and not method.ordered, f"{method.name} does not share out layers", "leave --split out")
+    refuse(bool(splits) and not method.ordered, f"{name} does not share out layers", "leave --split out")
     refuse(list(splits) != sorted(set(splits)), "layers at which adapters change do not rise", "sort them")
     return _Asked(method, numbers, kept, scale, tuple(splits), seed)
 

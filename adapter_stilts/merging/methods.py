@@ -63,7 +63,6 @@ class Method:
     compresses  whether the sum has the rank of the largest, where none is asked for
     """
 
-    name: str
     summary: str
     paper: str
     weigh: Callable[[Sequence[float], Place], Sequence[float]]
@@ -126,18 +125,17 @@ def _by_layer(weights: Sequence[float], place: Place) -> Sequence[float]:
     return [weight if number == chosen else 0.0 for number, weight in enumerate(weights)]
 
 
-for _method in (
-    Method("average", "the mean of the changes", "https://arxiv.org/abs/2203.05482", _summing_to_one),
-    Method("linear", "the weighted sum of the changes", "https://arxiv.org/abs/2203.05482", _as_given),
+methods.add("average", Method("the mean of the changes", "https://arxiv.org/abs/2203.05482", _summing_to_one))
+methods.add("linear", Method("the weighted sum of the changes", "https://arxiv.org/abs/2203.05482", _as_given))
+methods.add(
+    "task_arithmetic",
     Method(
-        "task_arithmetic",
-        "changes added and, with negative weights, subtracted",
-        "https://arxiv.org/abs/2212.04089",
-        _as_given,
-        ones=True,
+        "changes added and, with negative weights, subtracted", "https://arxiv.org/abs/2212.04089", _as_given, ones=True
     ),
+)
+methods.add(
+    "ties",
     Method(
-        "ties",
         "the largest entries; each sign elected; the mean of those that have it",
         "https://arxiv.org/abs/2306.01708",
         _as_given,
@@ -146,16 +144,20 @@ for _method in (
         density=0.2,
         ones=True,
     ),
+)
+methods.add(
+    "dare",
     Method(
-        "dare",
         "entries dropped at random and the rest scaled up, then summed",
         "https://arxiv.org/abs/2311.03099",
         _as_given,
         prune="random",
         density=0.5,
     ),
+)
+methods.add(
+    "dare_ties",
     Method(
-        "dare_ties",
         "entries dropped at random, then the election of TIES",
         "https://arxiv.org/abs/2311.03099",
         _as_given,
@@ -164,32 +166,33 @@ for _method in (
         density=0.5,
         ones=True,
     ),
+)
+methods.add(
+    "magnitude",
     Method(
-        "magnitude",
         "the largest entries of each, summed",
         "https://arxiv.org/abs/1506.02626",
         _as_given,
         prune="magnitude",
         density=0.5,
     ),
+)
+methods.add(
+    "slerp", Method("along the arc between two", "https://doi.org/10.1145/325165.325242", _arc, fewest=2, most=2)
+)
+methods.add(
+    "model_stock",
     Method(
-        "slerp",
-        "along the arc between two",
-        "https://doi.org/10.1145/325165.325242",
-        _arc,
-        fewest=2,
-        most=2,
-    ),
-    Method(
-        "model_stock",
         "towards the mean, the further the more the changes agree",
         "https://arxiv.org/abs/2403.19522",
         _stock,
         fewest=2,
         fixed=True,
     ),
+)
+methods.add(
+    "layers",
     Method(
-        "layers",
         "low layers of one, high layers of another",
         "https://arxiv.org/abs/2410.01335",
         _by_layer,
@@ -197,22 +200,25 @@ for _method in (
         fewest=2,
         ordered=True,
     ),
+)
+methods.add(
+    "concatenate",
     Method(
-        "concatenate",
         "side by side: the weighted sum of what each adds, exactly",
         "https://arxiv.org/abs/2205.12410",
         _as_given,
         joins=True,
     ),
+)
+methods.add(
+    "svd",
     Method(
-        "svd",
         "the weighted sum, re-compressed to the largest rank",
         "https://doi.org/10.1007/BF02288367",
         _as_given,
         compresses=True,
     ),
-):
-    methods.add(_method.name, _method)
+)
 
 
 def pruned(change: Tensor, density: float, prune: str, draw: Callable[[], torch.Generator]) -> Tensor:

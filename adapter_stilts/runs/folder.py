@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from adapter_stilts.config.load import load
 from adapter_stilts.config.places import LOCAL, travelling
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import ArtefactError, ConfigError, StiltsError, UsageError
-from adapter_stilts.files import IDENTITY, MADE_OF, disk_errors, from_json, is_remains, read_bytes, write_json
+from adapter_stilts.files import IDENTITY, MADE_OF, disk_errors, from_json, is_remains, own_file, read_bytes, write_json
 from adapter_stilts.sharing.bundle import remove_weights
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, METRICS, RESULTS, ROLES, TASK_FILE
 from adapter_stilts.sharing.places import PLACES
@@ -142,7 +143,8 @@ def locked(folder: Path) -> Iterator[None]:
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / LOCK).open("w")
+        _refuse_links(folder)
+        stream = own_file(folder / LOCK, "w")
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -157,6 +159,15 @@ def locked(folder: Path) -> Iterator[None]:
         except BaseException:
             _leave_nothing(folder)
             raise
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raise ArtefactError for a folder in this one that lies elsewhere: what is written to it would be written there.
+    A link in the place of a file is replaced when the file is written."""
+    for base, inner, _ in os.walk(folder):
+        if link := next((Path(base, name) for name in inner if Path(base, name).is_symlink()), None):
+            what = "a symbolic link in the place of a folder: nothing is written through it"
+            raise ArtefactError(what, where=str(link), do=f"remove it, or {ANOTHER}")
 
 
 def _leave_nothing(folder: Path) -> None:

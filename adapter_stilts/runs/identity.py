@@ -57,13 +57,14 @@ def run_identity(
         "numbers": of_tasks,
         "processes": processes,
         "sampler": training.sampler.model_dump() if config.how == "joint" else {},
+        **({"merge": config.merge.model_dump(mode="json", exclude={"start"})} if config.how == "merge" else {}),
     }
     return fingerprint(
         {
             "tasks": [[task.name, task.format.name, task.metric, task.unanswerable] for task in tasks],
             "data": [_data(loaded) for rows in data for loaded in rows.loaded],
             "trunk": [trunk.fingerprint, trunk.precision, asdict(trunk.config), tokenizer],
-            "parents": [_weights(parent) for parent in parents],
+            "parents": [handed_on(parent) for parent in parents],
             "composition": [str(lineage.composition), lineage.new, lineage.new_fusion],
             "plan": {name: value for name, value in numbers.items() if (name, value) not in CAME_LATER.items()},
             "decisions": decisions,
@@ -77,6 +78,7 @@ def weight_settings(config: RunConfig) -> dict[str, Any]:
     Of `evaluation` the protocol is one: validation is scored by its rules, and chooses the step that is kept.
     """
     scored: Any = {"retrieval": True, "evaluation": {"languages", "head", "language_adapters"}}
+    scored |= {} if config.how == "merge" else {"merge": True}
     return config.model_dump(mode="json", exclude={"trunk": {"prefix"}, "training": DECIDES_NOTHING, **scored})
 
 
@@ -94,7 +96,7 @@ def _data(loaded: Loaded) -> dict[str, Any]:
     return {"split": origin.split, "language": origin.language, "rows": rows_digest(loaded), "files": files}
 
 
-def _weights(parent: Manifest) -> dict[str, Any]:
+def handed_on(parent: Manifest) -> dict[str, Any]:
     """A parent by the hashes of the files it hands on; its head stays behind."""
     files = {name: sha for name, sha in parent.files.items() if name.startswith(("adapter/", "fusion/"))}
     return {"composition": parent.composition, "files": files}

@@ -71,11 +71,16 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
     return [_run(path) for path in _run_folders(folder)]
 
 
-def info(folder: Path) -> dict[str, Any]:
-    """Everything a finished run says of itself: its manifest, its scores and their means, and its size in bytes."""
+def info(folder: Path, sizes: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Everything a finished run says of itself: its manifest, its scores and their means, and its size in bytes.
+
+    sizes  of the files that its manifest lists, where they are not in the folder
+    """
     manifest = read_manifest(folder)
     rows = read_results(folder)
-    size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
+    there = {name: folder / name for name in manifest.files}
+    sizes = sizes or {name: path.stat().st_size for name, path in there.items() if path.is_file()}
+    size = sum(sizes.get(name, 0) for name in manifest.files)
     scores = {"results": [row.to_json() for row in rows], "means": means(rows).to_json()}
     facts = {**_set(folder), "rows": manifest.training.rows}
     return {"run": str(folder), **facts, **manifest.model_dump(mode="json"), "bytes": size, **scores}

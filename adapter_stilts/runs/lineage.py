@@ -5,6 +5,7 @@
     stack      after nli       stack(nli, xnli)         a fresh adapter on top of nli, which stays frozen
     fuse       after nli, qa   fuse(nli, qa)            fusion layers over frozen adapters; stack(fuse(nli, qa), xnli)
                when asked
+    merge      after nli, qa   xnli                     a fresh adapter that starts from nli's and qa's merged weights
     joint                      joint                    a fresh adapter that several tasks share
 
 A parent may itself be a composition: its whole stack comes along, frozen. Adapters of different parents that share a
@@ -67,10 +68,18 @@ class Lineage:
 
 
 def lineage(
-    how: str, parents: Sequence[Bundle], name: str, kind: str, *, target_adapter: bool = False, composition: str = ""
+    how: str,
+    parents: Sequence[Bundle],
+    name: str,
+    kind: str,
+    *,
+    merged: Part | None = None,
+    target_adapter: bool = False,
+    composition: str = "",
 ) -> Lineage:
     """The composition of a run whose own adapter is called `name` and is of `kind`.
 
+    merged          merge: the adapter made of those that the parents trained
     target_adapter  fuse: train an adapter of the target's own on top
     composition     text that takes the place of what `how` would make; stack and fuse only
 
@@ -78,11 +87,11 @@ def lineage(
     """
     if how not in HOWS:
         raise unknown_name("way to build on earlier runs (--how)", how, HOWS)
-    _check_parents(how, parents, composition)
+    check_parents(how, parents, composition)
     if how in ALONE:
         line = Lineage(Name(name), {}, {}, None, name, "")
-    elif how == "sequential":
-        line = _sequential(parents[0], name)
+    elif how in ("sequential", "merge"):
+        line = _continued(parents[0], name, how, merged)
     else:
         line = _on_top(how, parents, name, target_adapter, composition)
     by_name = {part.name: part.facts["kind"] for part in line.frozen.values()}
@@ -141,20 +150,26 @@ def _on_top(how: str, parents: Sequence[Bundle], name: str, target_adapter: bool
     return Lineage(fuse, *parts, "", fusion_name(fuse))
 
 
-def _sequential(parent: Bundle, name: str) -> Lineage:
-    """The parent's composition with its trained adapter replaced by a new one that starts from its weights."""
-    trained = [part for part in parent.of("adapter") if part.facts["trained"]]
-    if len(trained) != 1:
-        has = f"'{parent.manifest.composition}' trained {len(trained) or 'none'}"
-        what = f"--how sequential continues the one adapter that a run trained; {has}"
-        raise UsageError(what, where=str(parent.folder), do="use --how stack, or name a run that trained an adapter")
-    old = trained[0].name
+def _continued(parent: Bundle, name: str, how: str, merged: Part | None) -> Lineage:
+    """The parent's composition with its trained adapter replaced by a new one that starts from its weights, or from
+    those that it and others were merged to."""
+    old = trained_adapter(parent, f"--how {how}").name
     rest = {part.name: part for part in parent.of("adapter") if part.name != old}
     own = free_name(name, rest)
     adopted = Adopted()
     composition = adopted.take(parent, {old: own})
     start = adopted.adapters.pop(own)
-    return Lineage(composition, adopted.adapters, adopted.fusions, start, own, "")
+    return Lineage(composition, adopted.adapters, adopted.fusions, merged or start, own, "")
+
+
+def trained_adapter(parent: Bundle, verb: str) -> Part:
+    """The one adapter that a run trained; UsageError for a run that trained none."""
+    trained = [part for part in parent.of("adapter") if part.facts["trained"]]
+    if len(trained) != 1:
+        has = f"'{parent.manifest.composition}' trained {len(trained) or 'none'}"
+        what = f"{verb} continues the one adapter that a run trained; {has}"
+        raise UsageError(what, where=str(parent.folder), do="use --how stack, or name a run that trained an adapter")
+    return trained[0]
 
 
 def _as_written(text: str, adopted: Adopted, own: str) -> Lineage:
@@ -177,11 +192,12 @@ def _as_written(text: str, adopted: Adopted, own: str) -> Lineage:
     return Lineage(tree, adapters, kept, None, new, fresh[0] if fresh else "")
 
 
-def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> None:
+def check_parents(how: str, parents: Sequence[Bundle], composition: str = "") -> None:
+    """Refuse too few or too many parents, and those of different trunks."""
     if composition and how not in ("stack", "fuse"):
         what = f"a composition arranges what earlier runs learned, and --how is {how}"
         raise UsageError(what, where="composition", do="use --how stack or --how fuse")
-    advice = "leave --after out, or use --how sequential, stack or fuse"
+    advice = "leave --after out, or use --how sequential, stack, fuse or merge"
     refuse(how in ALONE and bool(parents), f"--how {how} starts from nothing, but --after names a run", advice)
     single = how == "sequential" or (how == "stack" and not composition)
     advice = "name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
@@ -189,6 +205,8 @@ def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> Non
     what, advice = "--how fuse needs two or more --after RUN", "name the runs to fuse, each with its own --after"
     few = how == "fuse" and len(parents) < 2 and not composition
     refuse(few, f"{what}, got {len(parents)}", advice)
+    advice = "name the runs to merge, each with its own --after"
+    refuse(how == "merge" and not parents, "--how merge needs --after RUN, got none", advice)
     trunks = {parent.manifest.trunk.fingerprint: parent for parent in parents}
     if any(not parent.manifest.trunk.same_weights(parents[0].manifest.trunk) for parent in parents):
         named = (f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items())

@@ -28,6 +28,7 @@ from adapter_stilts.runs.material import (
     validates_itself,
 )
 from adapter_stilts.runs.measure import masking_of
+from adapter_stilts.runs.merged import MergedRuns, merge_runs
 from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
@@ -41,7 +42,7 @@ from adapter_stilts.training.devices import Processes, pick_device, processes
 from adapter_stilts.training.plan import USUAL_EPOCHS, Mixture, TrainingData, TrainingPlan, feature_data, long_enough
 from adapter_stilts.training.sampler import shares
 
-JOINT, FUSE = "joint", "fuse"
+JOINT, FUSE, MERGE = "joint", "fuse", "merge"
 FULL = "full"  # the kind that trains the trunk
 RANDOM_ADAPTER = "random-adapter"  # the control whose adapter is its parent's with the entries permuted
 
@@ -62,6 +63,7 @@ class Prepared:
     trunk: Trunk
     parents: tuple[Bundle, ...]
     lineage: Lineage
+    merged: MergedRuns | None
     data: tuple[TaskData, ...]
     rows: TrainingData | Mixture
     shares: Mapping[str, float]
@@ -104,6 +106,7 @@ class Prepared:
         """What a person should know before training starts."""
         plan, training, fusion = self.plan, self.config.training, self.config.fusion
         yield from unlearned(parent.manifest for parent in self.parents)
+        yield from self.merged.notes if self.merged is not None else ()
         ordered = sorted(self.shares.items(), key=lambda share: -share[1])
         if ordered:
             yield "of the steps, " + ", ".join(f"{100 * share:.3g} % learn {task}" for task, share in ordered)
@@ -143,9 +146,12 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     first = tasks[0].name
     spoken = for_task(config.data.language, first, [first], "data.language") if not joint else ()
     name = JOINT if joint else "-".join((first, *spoken))  # with its languages, where the configuration names them
-    fusion: Any = {"target_adapter": config.fusion.target_adapter, "composition": config.composition}
-    line = lineage(config.how, parents, name, config.adapter.kind, **fusion)
-    kind, settings = _kind(config.adapter, line.start)
+    more: Any = {"target_adapter": config.fusion.target_adapter, "composition": config.composition}
+    merged = merge_runs(parents, config.merge, config.training.seed) if config.how == MERGE else None
+    if merged is not None:
+        more["merged"], manifests = merged.part, list(merged.made_of)
+    line = lineage(config.how, parents, name, config.adapter.kind, **more)
+    kind, settings = _kind(config, line.start)
     line = replace(line, kind=kind, settings=settings)
     if config.control == RANDOM_ADAPTER:
         line = random_adapter(line, seeds)
@@ -169,6 +175,7 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
         trunk=trunk,
         parents=parents,
         lineage=line,
+        merged=merged,
         data=data,
         rows=to_learn,
         shares=chances,
@@ -265,15 +272,17 @@ def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
             raise UsageError(what, where=f"task.{key}", do=advice)
 
 
-def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:
-    """Kind and settings of the new adapter: those of the one it continues, else those of the configuration."""
+def _kind(config: RunConfig, start: Part | None) -> tuple[str, dict[str, Any]]:
+    """Kind and settings of the new adapter: those of the one it starts from, else those of the configuration."""
+    wanted = config.adapter
     settings: dict[str, Any] = resolve(kinds[wanted.kind], wanted.settings)
     if start is None:
         return wanted.kind, settings
     kind = start.facts["kind"]
     continued: dict[str, Any] = resolve(kinds[kind], start.facts["settings"])
+    settings = continued if config.how == MERGE else settings  # a merged adapter has the rank that its parents need
     if wanted != Adapter() and (kind, continued) != (wanted.kind, settings):
-        what = f"--how sequential continues an adapter of kind {kind} with its settings"
+        what = f"--how {config.how} continues an adapter of kind {kind} with its settings"
         advice = "leave --kind and adapter.settings out, or use --how stack"
         raise UsageError(f"{what}, and another was asked for: {wanted.kind}", where="adapter", do=advice)
     return kind, continued

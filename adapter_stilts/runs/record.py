@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,24 @@ from adapter_stilts.runs.measure import Model
 from adapter_stilts.runs.prepare import JOINT, Prepared
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
-from adapter_stilts.sharing.bundle import Part
-from adapter_stilts.sharing.manifest import CONFIG, METRICS, TASK_FILE, Manifest, PartFacts, TaskFacts, read_manifest
+from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.sharing.manifest import (
+    CONFIG,
+    METRICS,
+    TASK_FILE,
+    Manifest,
+    Parent,
+    PartFacts,
+    TaskFacts,
+    read_manifest,
+)
 from adapter_stilts.sharing.places import named, remember
 from adapter_stilts.statistics.learned import Learning
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
 
-SHOWN = {"identity", "task", "how", "composition", "parts", "training", "tasks", "substitutions", "leaks"}  # in --json
+SHOWN = {"identity", "task", "how", "composition", "parts", "training", "tasks", "merge", "substitutions", "leaks"}
 GENERATED = "Apache-2.0 (generated text of this package)"
 
 
@@ -80,6 +89,7 @@ def manifest_of(
     if config.control == "none" and any(learning.learned is False for learning in learned.values()):
         ended["advice"] = advice(config, outcome, ended["rows"], max(len(rows.labels or ()) for rows in data))
     history = prepared.history
+    learned_in = [(language, [rows.task.name]) for rows in data for language in rows.languages if prepared.trains]
     # of the rows trained on: the task's own, unless they are the miniature's generated ones
     generated = [all(loaded.origin.kind == MINIATURE for loaded in rows.train) for rows in data]
     licences = [GENERATED if made else rows.task.source.licence for rows, made in zip(data, generated, strict=True)]
@@ -101,9 +111,7 @@ def manifest_of(
             "prefix": config.trunk.prefix,
             "copies": half_copies(trunk.name, trunk.revision, trunk.fingerprint),
         },
-        "parents": [
-            {"name": parent.manifest.name, "checksum": parent.manifest.checksum} for parent in prepared.parents
-        ],
+        "parents": parent_facts(prepared.parents),
         "data": [_origin(split) for split in loaded],
         "seeds": {"training": config.training.seed},
         "versions": environment.versions(),
@@ -113,7 +121,8 @@ def manifest_of(
         "licence": "; ".join(dict.fromkeys(filter(None, licences))),
         "substitutions": list(dict.fromkeys(note for split in loaded for note in split.origin.substitutions)),
         "tasks": [task_facts(prepared, rows, outcome.tasks) for rows in data] if prepared.joint else [],
-        "seen": _seen(prepared),
+        "merge": prepared.merged.facts if prepared.merged is not None else None,
+        "seen": seen_of((parent.manifest for parent in prepared.parents), learned_in),
         "history": history,
         "leaks": [note for rows in data for note in leaks(rows.task, history)],
         "training": {**ended, "processes": prepared.processes.count},
@@ -121,6 +130,11 @@ def manifest_of(
         "files": {**hashes, **{name: sha256(folder / name) for name in there}},
     }
     return Manifest.model_validate(facts)
+
+
+def parent_facts(parents: Sequence[Bundle]) -> list[Parent]:
+    """The runs that a run builds on, as its manifest names them."""
+    return [Parent(name=parent.manifest.name, checksum=parent.manifest.checksum) for parent in parents]
 
 
 def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> TaskFacts:
@@ -170,7 +184,8 @@ class Trained:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `train --json` and `fuse --json`."""
-        shown = self.manifest.model_dump(mode="json", include=SHOWN if self.manifest.tasks else SHOWN - {"tasks"})
+        empty = {name for name in ("tasks", "merge") if not getattr(self.manifest, name)}
+        shown = self.manifest.model_dump(mode="json", include=SHOWN - empty)
         document = {"run": str(self.folder), **shown, "results": [row.to_json() for row in self.results]}
         return document | ({} if self.attention is None else {"attention": self.attention})
 
@@ -225,13 +240,10 @@ class Planned:
         }
 
 
-def _seen(prepared: Prepared) -> dict[str, list[str]]:
+def seen_of(parents: Iterable[Manifest], learned: Iterable[tuple[str, Sequence[str]]] = ()) -> dict[str, list[str]]:
     """Language -> tasks learned in it, here or in a run that this one builds on."""
-    learned = [(language, tasks) for parent in prepared.parents for language, tasks in parent.manifest.seen.items()]
-    if prepared.trains:
-        learned += [(language, [data.task.name]) for data in prepared.data for language in data.languages]
     seen: dict[str, set[str]] = {}
-    for language, tasks in learned:
+    for language, tasks in (*(pair for parent in parents for pair in parent.seen.items()), *learned):
         seen.setdefault(language, set()).update(tasks)
     return {language: sorted(tasks) for language, tasks in sorted(seen.items())}
 

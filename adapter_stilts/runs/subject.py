@@ -140,7 +140,8 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     named = trunk_of(request.config)
     trunk = load_trunk(**_trunk(bundle, named, asked.revision, asked.precision, asked.prefix), device=device)
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
-    encoder = next(iter(models.values())).encoder
+    headed = next(iter(models.values()), None)
+    encoder = finished_encoder(trunk, bundle).to(device) if headed is None else headed.encoder
     stacks = language_stacks(encoder, bundle, adapters)
     return Subject(out or request.run, identity, trunk, encoder, models, bundle, stacks)
 
@@ -234,7 +235,8 @@ def head_for(bundle: Bundle | None, task: Task, wanted: str = "") -> Part:
     if bundle is None or not heads:
         train, score = f"train {task.train_task or task.name}", f"eval RUN --tasks {task.name}"
         advice = f"train one: `adapter-stilts {train}`, then `adapter-stilts {score}`"
-        raise UsageError(f"'{task.name}' needs a head, and a trunk alone has none", do=advice)
+        what = "this run was merged without one" if bundle else "a trunk alone has none"
+        raise UsageError(f"'{task.name}' needs a head, and {what}", do=advice)
     if wanted and wanted not in {head.name for head in heads}:
         raise unknown_name("head of this run", wanted, [head.name for head in heads], where="evaluation.head")
     chosen = [head for head in heads if head.name == wanted] or heads

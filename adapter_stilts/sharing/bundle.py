@@ -31,7 +31,7 @@ from adapter_stilts.encoder.kinds import kinds, mistakes
 from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UsageError
 from adapter_stilts.files import disk_errors, is_remains, sha256, write_bytes, write_json
 from adapter_stilts.formats.base import formats
-from adapter_stilts.sharing.manifest import FETCH_AGAIN, MANIFEST, ROLES, TASK_FILE, Manifest, read_manifest
+from adapter_stilts.sharing.manifest import FETCH_AGAIN, MANIFEST, METRICS, ROLES, TASK_FILE, Manifest, read_manifest
 from adapter_stilts.sharing.sealed import small, unreadable
 from adapter_stilts.tasks.user import task_from_yaml
 
@@ -185,9 +185,11 @@ def check_parts(bundle: Bundle, composition: Composition) -> None:
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Refuse a run with a missing, changed or unlisted weight file."""
+    """Refuse a run with a missing, changed or unlisted weight file; the log of steps may have stayed behind."""
     for name, expected in manifest.files.items():
         path = folder / name
+        if name == METRICS and not path.exists():
+            continue
         if not path.is_file():
             raise ArtefactError(f"a file of the run is missing: {name}", where=str(folder), do=FETCH_AGAIN)
         try:

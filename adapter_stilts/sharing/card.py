@@ -1,7 +1,8 @@
 """The model card: what the run is, on what it was trained, how good it is, under which licence, and how to use it.
 
-It travels with the bundle, so it names files without the folders they lay in on this machine. It tells of the choices
-of sweeps, which are kept beside it:
+It travels with the bundle, so it names files without the folders they lay in on this machine. What a manifest says is
+text: nothing of it ends a table's cell, opens a link or a tag, or reaches a terminal as a command to it. The card tells
+of the choices of sweeps, which are kept beside it:
 
     sweep/tatoeba.json    every setting that was tried with its score on dev, the choice and why, test, how often test
                           was read; sealed
@@ -10,24 +11,47 @@ of sweeps, which are kept beside it:
 from __future__ import annotations
 
 import functools
-import shlex
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from adapter_stilts.errors import one_line, shown
+from adapter_stilts.config.places import last_name
+from adapter_stilts.config.yaml_text import dump
+from adapter_stilts.errors import shown
 from adapter_stilts.files import write_text
-from adapter_stilts.sharing.manifest import DataFacts, Manifest
+from adapter_stilts.sharing.bundle import DescribedAdapter, read_description
+from adapter_stilts.sharing.manifest import NO_HEAD, DataFacts, Manifest
+from adapter_stilts.sharing.metadata import Shown, citation, in_markdown, metadata, read_licence, shell
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed
 from adapter_stilts.statistics.result import LIMIT, Result, remarks
 
+CARD = "README.md"
 
-def write_card(folder: Path, manifest: Manifest, rows: Sequence[Result]) -> None:
-    """Write README.md. rows: those of results.json."""
-    sweeps = [read_sweep(path) for path in sorted((folder / "sweep").glob("*.json"))]
-    write_text(folder / "README.md", card(manifest, rows, sweeps))
+
+def write_card(
+    folder: Path,
+    manifest: Manifest,
+    rows: Sequence[Result],
+    *,
+    licence: str = "",
+    where: str = "",
+    sweeps: Path | None = None,
+) -> None:
+    """Write README.md.
+
+    rows     those of results.json
+    licence  of the weights; "" is the one that the card had before, if any
+    where    what `adapter-stilts pull` takes; "" where it is not known
+    sweeps   the run whose sweeps are told of; None: the folder itself
+    """
+    told = [read_sweep(path) for path in sorted(((sweeps or folder) / "sweep").glob("*.json"))]
+    kinds = [read_description(path, "adapter") for path in sorted((folder / "adapter").glob("*.json"))]
+    named = list(dict.fromkeys(part.kind for part in kinds if isinstance(part, DescribedAdapter)))
+    known = licence or read_licence(folder / CARD)
+    write_text(folder / CARD, card(manifest, rows, told, licence=known, kinds=named, where=where))
 
 
 def read_sweep(path: Path) -> dict[str, Any]:
@@ -36,9 +60,19 @@ def read_sweep(path: Path) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != CHECKSUM}
 
 
-def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, Any]] = ()) -> str:
-    """The card as Markdown. sweeps: the records of settings that were chosen."""
+def card(
+    manifest: Manifest,
+    rows: Sequence[Result],
+    sweeps: Sequence[dict[str, Any]] = (),
+    *,
+    licence: str = "",
+    kinds: Sequence[str] = (),
+    where: str = "",
+) -> str:
+    """The card as Markdown under its metadata in YAML. sweeps: the records of settings that were chosen."""
     trunk, file = manifest.trunk.name, manifest.task_file
+    folder = manifest.trunk.source == "folder" or Path(trunk).is_absolute() or trunk.startswith((".", "~"))
+    name = shell(manifest.name)
     text = _template().render(
         m=manifest,
         rows=rows,
@@ -46,10 +80,16 @@ def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, 
         majority=any("majority" in row.notes for row in rows),
         sweeps=sweeps,
         what=_what(manifest),
-        # a hub id or "miniature" as it is, of a folder the last part
-        trunk=Path(trunk).name if Path(trunk).is_absolute() or trunk.startswith((".", "~")) else trunk,
-        task=Path(file).name if file else manifest.task,
+        trunk=last_name(trunk) if folder else trunk,
+        task=last_name(file) if file else manifest.task,
         duration=_duration(manifest.seconds),
+        metadata=Shown(f"---\n{dump(metadata(manifest, rows, licence, kinds))}---\n\n"),
+        licence=licence,
+        kinds=kinds,
+        first=Shown(f"adapter-stilts pull {shell(where)} -o {name}" if where else f"adapter-stilts info {name}"),
+        named=" --trunk DIR" if folder else "",
+        trunk_word=', trunk="DIR"' if folder else "",
+        citation=citation(manifest, kinds),
     )
     return shown(text)
 
@@ -57,37 +97,45 @@ def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, 
 @functools.cache
 def _template() -> jinja2.Template:
     options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
-    environment = jinja2.Environment(autoescape=False, **options)
-    environment.filters["cell"] = lambda value: one_line(str(value)).replace("|", "\\|")  # it does not end its cell
-    environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shlex.quote}
+    environment = jinja2.Environment(autoescape=False, finalize=in_markdown, **options)
+    environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shell}
     environment.filters |= {"interval": _interval, "capitalised": lambda text: text[:1].upper() + text[1:]}
+    environment.filters |= {"python": lambda text: Shown(json.dumps(text))}
     return environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))
 
 
 def _what(manifest: Manifest) -> str:
     """The first sentence's subject."""
-    task, parents = f"`{manifest.task}`", " and ".join(f"`{parent.name}`" for parent in manifest.parents)
+    task, parents = _code(manifest.task), " and ".join(_code(parent.name) for parent in manifest.parents)
     sentences = {
         "direct": f"An adapter and a head for {task}",
         "sequential": f"An adapter and a head for {task} that starts from the weights of {parents}",
         "stack": f"An adapter and a head for {task} on top of {parents}",
-        "joint": "One adapter, and a head each, for " + " and ".join(f"`{task.task}`" for task in manifest.tasks),
+        "joint": "One adapter, and a head each, for " + " and ".join(_code(task.task) for task in manifest.tasks),
         "fuse": f"A fusion of {parents} and a head for {task}",
+        "merge": f"An adapter and a head for {task} that starts from the merged weights of {parents}",
     }
-    return sentences.get(manifest.how, f"A run for {task} after {parents}")
+    if manifest.merge is not None and manifest.merge.head:  # merged, and nothing trained after that
+        head = "" if manifest.merge.head == NO_HEAD else f", with a head for {task}"
+        return Shown(f"An adapter merged of {parents} by {manifest.merge.method}{head}")
+    return Shown(sentences.get(manifest.how, f"A run for {task} after {parents}"))
 
 
 def _source(origin: DataFacts) -> str:
     """Where rows came from: their files by name, a hub id, or the miniature."""
     if origin.files:
-        shown = ((Path(file.path).name, file.rows, file.sha256[:12]) for file in origin.files)
-        return "; ".join(f"{name}, {rows:,} rows, sha256 `{hash}`" for name, rows, hash in shown)
+        files = ((in_markdown(Path(file.path).name), file.rows, _code(file.sha256[:12])) for file in origin.files)
+        return Shown("; ".join(f"{name}, {rows:,} rows, sha256 {hash}" for name, rows, hash in files))
     rows = f", {origin.rows:,} rows" if origin.rows else ""
-    rows += f", sha256 `{origin.rows_sha256[:12]}`" if origin.rows_sha256 else ""
+    rows += f", sha256 {_code(origin.rows_sha256[:12])}" if origin.rows_sha256 else ""
     if origin.kind == "hub":
-        revision = f" at revision `{origin.revision}`" if origin.revision else ""
-        return f"`{origin.hub}` on the hub{revision}{rows}"
-    return f"the embedded {origin.kind}{rows}"
+        revision = f" at revision {_code(origin.revision)}" if origin.revision else ""
+        return Shown(f"{_code(origin.hub)} on the hub{revision}{rows}")
+    return Shown(f"the embedded {in_markdown(origin.kind)}{rows}")
+
+
+def _code(text: str) -> str:
+    return f"`{in_markdown(text)}`"
 
 
 def _metric(row: Result) -> str:

@@ -33,6 +33,7 @@ CONFIG = "config.yaml"
 TASK_FILE = "task.yaml"  # the user's own description of the task, as it was
 METRICS = "metrics.jsonl"  # one line per logged step
 RESULTS = "results.json"
+NO_HEAD = "none"  # in the place of the run whose head a merged one has
 ROLES = ("adapter", "fusion", "head")  # of parts, and their folders
 VERSION = 2
 READ = (1, 2)  # 1 said where things lay on the machine that made it
@@ -133,6 +134,32 @@ class TrainingFacts(Facts):
     advice: str = ""
 
 
+class MergeFacts(Facts):
+    """How adapters were merged.
+
+    weights      as they were used, in the order of the parents
+    relative_to  what their changes are changes of
+    rank         of the merged adapter; 0 of kinds that have none
+    exact        whether it is the method's result, not the nearest of its rank
+    error        its distance from the method's result, relative to it
+    head         whose head it has: a run's name, "merged" or "none"; "" where one is trained
+    search       what was tried, and on which validation rows
+    """
+
+    method: str
+    weights: tuple[float, ...]
+    density: float = 1.0
+    scale: float = 1.0
+    split: tuple[int, ...] = ()
+    seed: int = 0
+    relative_to: str = ""
+    rank: int = 0
+    exact: bool = True
+    error: float = 0.0
+    head: str = ""
+    search: dict[str, Any] = {}
+
+
 class TrunkFacts(Strict):
     """The trunk a run was made on; the fingerprint is computed from its weights.
 
@@ -186,9 +213,10 @@ class Manifest(Strict):
     identity      the fingerprint of all that decides the weights
     task          of a run of several tasks, their names with commas between them
     task_file     the name of the YAML file that described the task, "" for one of ours
-    format        of the task's examples; "joint" for several tasks
+    format        of the task's examples; "joint" for several tasks, "" for a run without a head
     language      of the training rows, several with commas between them
     tasks         of a run of several tasks
+    merge         of a run that was merged; not in the JSON of any other
     seen          language -> the tasks that this run or one it builds on has learned in it
     data          per split and language
     seconds       from the first step to the manifest; of a run that was resumed, at least its training
@@ -219,6 +247,7 @@ class Manifest(Strict):
     licence: str
     substitutions: tuple[str, ...]
     tasks: tuple[TaskFacts, ...] = ()
+    merge: MergeFacts | None = None
     seen: dict[str, list[str]] = {}
     history: tuple[Seen, ...] = ()
     leaks: tuple[str, ...] = ()
@@ -253,6 +282,10 @@ class Manifest(Strict):
     def advised(self) -> str:
         """What to try next, after a sentence on what was not learned; "" where nothing is advised."""
         return f"; {self.training.advice}" if self.training.advice else ""
+
+    @model_serializer(mode="wrap")
+    def _without_a_merge(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name != "merge" or value}
 
     @field_serializer("history")
     def _rows_seen(self, history: tuple[Seen, ...]) -> list[dict[str, Any]]:

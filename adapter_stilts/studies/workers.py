@@ -27,6 +27,7 @@ from typing import Any, Literal
 import torch
 
 from adapter_stilts.errors import Interrupted, StiltsError
+from adapter_stilts.files import own_file
 from adapter_stilts.reporting import Advance, Reporter, Silent
 from adapter_stilts.studies.board import Job
 from adapter_stilts.studies.stage_run import perform
@@ -147,8 +148,8 @@ class Logged(Silent):
 
     def say(self, text: str) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("a", encoding="utf-8") as stream:
-            stream.write(f"{text}\n")
+        with own_file(self._log, "ab") as stream:
+            stream.write(f"{text}\n".encode("utf-8", "backslashreplace"))
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance]:

@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from torch import Tensor
 
 from adapter_stilts.errors import ArtefactError, Interrupted, StiltsError
-from adapter_stilts.files import disk_errors
+from adapter_stilts.files import disk_errors, own_file
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.checkpoint import Checkpoint, State
 from adapter_stilts.training.course import course, seed_evaluation, seed_step
@@ -248,7 +248,7 @@ class Journal:
         """Write one row. Raises DoesNotFit on a full disk."""
         if self._path is None:
             return
-        with disk_errors(self._path), self._path.open("ab") as stream:
+        with disk_errors(self._path), own_file(self._path, "ab") as stream:
             stream.write(json.dumps(row).encode() + b"\n")
 
     def length(self) -> int:
@@ -265,7 +265,7 @@ class Journal:
             return
         with disk_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.touch()
+            own_file(self._path, "ab").close()
             if self._path.stat().st_size < length:
                 advice = "put the file back, or train from the start with --overwrite"
                 what = "metrics.jsonl is shorter than its checkpoint says"

@@ -64,7 +64,8 @@ def test_reports_five_mistakes_in_five_lines(written):
     )
     assert any("training.epochs = 'many': should be a whole number (line 5)" in line for line in told)
     assert any(
-        "how = 'stak': should be one of: direct, sequential, stack, fuse, joint; did you mean 'stack'? (line 6)" in line
+        "how = 'stak': should be one of: direct, sequential, stack, fuse, merge, joint; did you mean 'stack'? (line 6)"
+        in line
         for line in told
     )
     assert any(
@@ -163,7 +164,10 @@ def test_refuses_a_file_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize(
     ("setting", "said"),
-    [("how=merge", "should be one of: direct, sequential, stack, fuse, joint"), ("training.limit_gb=4", "no such key")],
+    [
+        ("how=mix", "should be one of: direct, sequential, stack, fuse, merge, joint"),
+        ("training.limit_gb=4", "no such key"),
+    ],
 )
 def test_knows_nothing_of_what_is_not_built(setting, said):
     with pytest.raises(ConfigError, match=said):

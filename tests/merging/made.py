@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from adapter_stilts.encoder.kinds import kinds, resolve
-from adapter_stilts.encoder.modules.base import AdapterParts, build
+from adapter_stilts.encoder.modules.base import PROJECTIONS, STREAM, AdapterParts, build
 from adapter_stilts.encoder.transfer import copies, copy_into
 from adapter_stilts.merging.merge import Merged
 from adapter_stilts.merging.places import Adapter
 
-SITES = ("query", "key", "value", "intermediate", "output_dense", "attention", "output")
+SITES = (*PROJECTIONS, *STREAM)
 
 
 class Made:

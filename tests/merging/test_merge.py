@@ -17,12 +17,13 @@ from adapter_stilts.merging.methods import methods
 FORMS = {
     "lora": ("lora", {"r": 3, "alpha": 5}),
     "wide lora": ("lora", {"r": 4, "alpha": 4, "attn_matrices": ("q", "k", "v"), "intermediate_lora": True}),
+    "rslora": ("rslora", {"r": 4, "alpha": 3, "attn_matrices": ("o",)}),
     "ia3": ("ia3", {"output_lora": True}),
     "seq_bn": ("seq_bn", {"reduction_factor": 8.0, "ln_before": True, "scaling": "channel"}),
     "double_seq_bn": ("double_seq_bn", {"reduction_factor": 8.0, "scaling": "learned"}),
     "par_bn": ("par_bn", {"reduction_factor": 4.0}),
 }
-ADDITIVE = ("lora", "wide lora", "ia3")  # a sum of their parameters' changes is the sum of what they add
+ADDITIVE = ("lora", "wide lora", "rslora", "ia3")  # a sum of their parameters' changes is the sum of what they add
 forms = st.sampled_from(sorted(FORMS))
 weights = st.floats(-2, 2).filter(lambda weight: abs(weight) > 0.05)
 FREE = sorted(name for name in methods if not methods[name].fixed and not methods[name].ordered)
@@ -143,7 +144,7 @@ def test_is_linear_in_its_weights(made, some, apart, form, name, a, b):
 def test_scales_the_merged_change(made, some, form, name, scale):
     assume(fits(name, form) and (form in ADDITIVE or name != "concatenate"))
     adapters = some(form, 2)
-    rank = {"rank": 12} if form == "lora" else {}
+    rank = {"rank": 12} if "lora" in form else {}
     plain, scaled = (merge(adapters, name, weights=[1, 2], scale=factor, **rank) for factor in (1, scale))
     read = rule_of(adapters[0])
     for before, after in zip(read(plain), read(scaled), strict=True):
@@ -305,9 +306,10 @@ def test_merges_whole_trunks_by_what_they_learned(made, same):
         merge([first, second])
 
 
-@pytest.mark.parametrize("kind", ["prefix_tuning", "seq_bn_inv", "compacter", "mam"])
+@pytest.mark.parametrize("kind", ["prefix_tuning", "seq_bn_inv", "compacter", "mam", "vera"])
 def test_refuses_kinds_that_have_no_sum_but_not_one_of_them(made, same, kind):
-    chosen = {"bottleneck_size": 8} if "bottleneck_size" in kinds[kind].settings else {"reduction_factor": 4}
+    small = {"bottleneck_size": 8, "reduction_factor": 4, "r": 2}
+    chosen = {name: value for name, value in small.items() if name in kinds[kind].settings}
     one, other = (made.adapter(kind, seed, **chosen) for seed in (1, 2))
     assert same(merge([one]), one)
     with pytest.raises(UsageError, match=f"adapters of kind {kind} cannot be merged: .*\n.*kinds that can: "):
@@ -319,7 +321,7 @@ def test_refuses_what_does_not_go_together(made, some):
     swish = made.adapter("seq_bn", 9, reduction_factor=8, ln_before=True, scaling="channel", non_linearity="swish")
     wrong = {
         "adapters of different kinds have no sum: lora, ia3": lambda: merge([lora[0], ia3[0]]),
-        "differ in non_linearity: relu, swish": lambda: merge([bottleneck[0], swish]),
+        "differ in non_linearity: (relu, swish|swish, relu)": lambda: merge([bottleneck[0], swish]),
         "weights -?1, -?1 sum to 0": lambda: merge(lora, weights=[1, -1]),
         "every weight is 0": lambda: merge(lora, "linear", weights=[0, 0]),
         "3 weights for 2 adapters": lambda: merge(lora, weights=[1, 1, 1]),

@@ -8,7 +8,10 @@ import os
 import pytest
 
 from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
+from adapter_stilts.files import write_json
+from adapter_stilts.retrieval.stored.ledger import Shard, append
 from adapter_stilts.runs.folder import claim, clear, locked, state_of
+from adapter_stilts.training.loop import Journal
 
 
 @pytest.fixture
@@ -168,3 +171,33 @@ def test_does_not_call_a_claim_damaged_that_may_not_be_read(tmp_path, monkeypatc
         match=r"cannot read: Permission denied(.|\n)*identity.json(.|\n)*do: +check the file and its permissions",
     ):
         state_of(tmp_path, "11111111", overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["predictions", "predictions/nli", "checkpoints"])
+def test_writes_through_no_link_in_the_place_of_a_folder(tmp_path, name):
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "run"
+    elsewhere.mkdir()
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).symlink_to(elsewhere)
+    with pytest.raises(ArtefactError, match="a symbolic link in the place of a folder"), locked(folder):
+        pass
+    (tmp_path / "link").symlink_to(elsewhere)  # the run itself may lie elsewhere
+    with locked(tmp_path / "link"):
+        pass
+
+
+def test_writes_through_no_link_in_the_place_of_a_file(tmp_path):
+    other, folder = tmp_path / "other", tmp_path / "run"
+    other.write_text("mine")
+    folder.mkdir()
+    for name in (".lock", "ledger.jsonl", "metrics.jsonl", "results.json"):
+        (folder / name).symlink_to(other)
+    with pytest.raises(StiltsError, match="symbolic link"), locked(folder):
+        pass
+    with pytest.raises(StiltsError, match="symbolic link"):
+        append(folder, Shard(0, 1, 0, 0, 0, {}))
+    with pytest.raises(StiltsError, match="symbolic link"):
+        Journal(folder / "metrics.jsonl").append({"step": 1})
+    write_json(folder / "results.json", {})
+    assert other.read_text() == "mine"
+    assert not (folder / "results.json").is_symlink()

@@ -71,7 +71,7 @@ def test_is_whole_markdown_whatever_the_run_was(how, control, substitutions, row
 
 
 def test_opens_with_what_the_run_is(manifest):
-    assert card(manifest(), []).split("\n")[:3] == [
+    assert card(manifest(), []).partition("---\n\n")[2].split("\n")[:3] == [
         "# nli-1",
         "",
         "An adapter and a head for `nli`, over the frozen trunk `mine`.",

@@ -105,6 +105,10 @@ class AdapterParts(nn.Module):
             self.put(f"encoder.layer.{layer}.{place}", module)
             self._sites[layer, site] = module
 
+    def detach(self) -> None:
+        """Act at no site any more; what is done there is done elsewhere."""
+        self._sites.clear()
+
     def named_tensors(self) -> dict[str, nn.Parameter]:
         """Every parameter once, by canonical name; those of a trunk of its own carry the trunk's names."""
         named = self.named_parameters()

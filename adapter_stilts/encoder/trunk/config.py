@@ -20,7 +20,7 @@ REFETCH = "fetch the trunk again, all of its files"
 NEEDED = "name the folder of a trunk: config.json, model.safetensors, tokenizer.json"
 AUTOSET = "_attn_implementation_autoset"  # true or false, as transformers 4.46 to 4.51 write it: it names nothing
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu", "swish", "tanh")
-MOST = {"num_hidden_layers": 1 << 10}  # layers; a number above is no trunk's, and would only be a way to fill memory
+MOST = {"num_hidden_layers": 1 << 8}  # layers; a number above is no trunk's, and would only be a way to fill memory
 MOST_OF_ANY = 1 << 25
 LARGEST = 1 << 24  # bytes of a config.json
 

@@ -60,12 +60,17 @@ def local(name: str) -> Place | None:
     return None
 
 
+def switched_off() -> bool:
+    """Whether the user says that the hub is not to be asked."""
+    switches = (os.environ.get(variable, "").strip().upper() for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return any(switch in ("1", "ON", "YES", "TRUE") for switch in switches)
+
+
 def _from_hub(name: str, revision: str | None) -> Place:
     cached = _snapshot(name, revision, local=True)
     if cached is not None:
         return cached
-    switches = (os.environ.get(variable, "").strip().upper() for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
-    if any(switch in ("1", "ON", "YES", "TRUE") for switch in switches):
+    if switched_off():
         what = f"'{name}' is neither a folder nor in the hub's local cache, and the hub is switched off"
         raise Unreachable(what, do="unset HF_HUB_OFFLINE to fetch it once, or name a folder")
     fetched = _snapshot(name, revision, local=False) or _snapshot(name, revision, local=False, weights=PICKLES)

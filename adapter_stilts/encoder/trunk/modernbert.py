@@ -165,7 +165,7 @@ def near(padding: Tensor | None, length: int, keys: Tensor, reach: int) -> Tenso
 
     Returns [1 or B, 1, T, S], or `padding` where no token is that far.
     """
-    if length <= reach + 1:
+    if not torch.compiler.is_exporting() and length <= reach + 1:
         return padding
     places = torch.arange(length, device=keys.device)
     far = (places[:, None] - places[None]).abs() > reach

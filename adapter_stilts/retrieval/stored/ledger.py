@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.files import LEDGER, disk_errors, from_json, read_bytes, write_bytes
+from adapter_stilts.files import LEDGER, disk_errors, from_json, own_file, read_bytes, write_bytes
 from adapter_stilts.retrieval.stored.arrays import DTYPES, PARTS, file_name
 
 FORMAT = 1
@@ -78,8 +78,8 @@ def repair(folder: Path) -> None:
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
-        with disk_errors(path):
-            os.truncate(path, len(whole))
+        with disk_errors(path), own_file(path, "r+b") as stream:
+            stream.truncate(len(whole))
 
 
 def read_ledger(folder: Path) -> Ledger:
@@ -124,7 +124,7 @@ def _possible(made: Mapping[str, Any], shards: Sequence[Shard], *, sealed: bool)
 
 
 def _append(path: Path, fields: Mapping[str, Any]) -> None:
-    with disk_errors(path), path.open("ab") as stream:
+    with disk_errors(path), own_file(path, "ab") as stream:
         stream.write(_line(fields))
         stream.flush()
         os.fsync(stream.fileno())
