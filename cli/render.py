@@ -20,13 +20,14 @@ from adapter_stilts.errors import CONTROL, shown
 from . import tables
 
 if TYPE_CHECKING:
+    from adapter_stilts.runs.bake import Baked
     from adapter_stilts.runs.evaluate import Evaluated
     from adapter_stilts.runs.merge import MergePlanned
     from adapter_stilts.runs.record import Planned, Trained
     from adapter_stilts.runs.results import Means
     from adapter_stilts.statistics.result import Result
 
-    Made = Evaluated | MergePlanned | Planned | Trained
+    Made = Baked | Evaluated | MergePlanned | Planned | Trained
 
 Rows = Sequence[Sequence[object]]
 

@@ -24,8 +24,9 @@ from pydantic_core import PydanticCustomError
 
 from adapter_stilts.config.schema import Adapter, Int, Languages, Protocol, Sampler, Section, Texts, Trunk
 
-StudyHow = Literal["sequential", "stack", "fuse"]
-Use = Literal["sequential", "stack", "fuse", "read"]
+StudyHow = Literal["sequential", "stack", "fuse", "merge"]
+Use = Literal["sequential", "stack", "fuse", "merge", "read"]
+GROUPED = ("fuse", "merge")  # ways that build on several runs at once
 StudyControl = Literal["shuffled-labels", "random-adapter"]
 Split = Literal["validation", "test"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -153,15 +154,16 @@ class StudyConfig(Section):
     adapter   in the place of the recipe's
     data      as after --data
     intermediate  what is learned first
-    hows      ways to build on it: sequential, stack, fuse
+    hows      ways to build on it: sequential, stack, fuse, merge
     targets   what is scored: tasks that are trained after it, and retrieval tasks that are read with it
     seeds     every cell is done under each
     settings  keys of a run's configuration, over its recipe
     intermediate_settings, target_settings  the same for one role, over these
-    after     how -> the intermediate runs and controls it builds on (fuse: the fusions); not named: all of them.
+    after     how -> the intermediate runs and controls it builds on (fuse, merge: the fusions); not named: all of them.
               "read" are those that a target is read with as they are: retrieval by all, trained targets by none
               unless named
-    fusions   name -> the intermediate runs it fuses, "direct" for the target's own direct run; {}: "all" of them
+    fusions   name -> the intermediate runs that are fused or merged, "direct" for the target's own direct run; {}:
+              "all" of them
     controls  control -> the intermediate runs it is made of
     recipes   a protocol (TASK-PROTOCOL for every task that has one), or task -> recipe
     protocol  whose rules scores follow; None: the recipe's
@@ -189,7 +191,8 @@ class StudyConfig(Section):
 
     @model_validator(mode="after")
     def _fusions_are_asked_for(self) -> StudyConfig:
-        if self.fusions and "fuse" not in self.hows and not any("fuse" in target.hows for target in self.targets):
-            message = "no `hows` asks for fuse; add it, or leave this out"
+        every = {*self.hows, *(how for target in self.targets for how in target.hows)}
+        if self.fusions and every.isdisjoint(GROUPED):
+            message = "no `hows` asks for fuse or merge; add one, or leave this out"
             raise PydanticCustomError("conflict", "{message}", {"key": "fusions", "other": "hows", "message": message})
         return self

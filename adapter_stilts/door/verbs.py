@@ -28,6 +28,7 @@ from adapter_stilts.runs import evaluate as scoring
 from adapter_stilts.runs import merge as merging
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
+from adapter_stilts.runs.bake import Baked
 from adapter_stilts.runs.compare import compare_runs
 from adapter_stilts.runs.record import Planned, Trained
 from adapter_stilts.runs.subject import Request
@@ -154,6 +155,7 @@ def merge(
     split: int | Sequence[int] | None = None,
     start: AnyRun | None = None,
     head: AnyRun = "",
+    bake: bool = False,
     config: AnyPath | None = None,
     settings: Settings = None,
     seed: int | None = None,
@@ -165,6 +167,7 @@ def merge(
     """Merge finished runs into one by arithmetic on what their adapters change; returns the Run, as `train` does.
 
     head  a run whose head it gets, "merge" for the mean of heads with the same labels, or "none"
+    bake  write a trunk with the merged adapter in its weights, and return what is said of it
     """
     runs = [folder_of(run) for run in _list(sources)]
     words: dict[str, object] = {"merging": "merge", "sources": runs, "method": method, "density": density, "rank": rank}
@@ -172,8 +175,8 @@ def merge(
     words |= {"start": None if start is None else folder_of(start), "seed": seed}
     chosen = configured(config, settings, words)
     where: dict[str, Any] = {"out": path_of(out), "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
-    named = folder_of(head) if isinstance(head, Run) else str(head)
-    return _made(merging.merge(tuple(map(Path, runs)), chosen, head=named, **where, report=reporter or Logged()))
+    where |= {"head": folder_of(head) if isinstance(head, Run) else str(head), "bake": bake}
+    return _made(merging.merge(tuple(map(Path, runs)), chosen, **where, report=reporter or Logged()))
 
 
 def evaluate(
@@ -291,7 +294,7 @@ def _where(out: AnyPath | None, resume: bool, dry_run: bool, reporter: Reporter 
     return {"out": path_of(out), "runs": RUNS, **again, "report": reporter or Logged()}
 
 
-def _made(made: Trained | Planned | merging.MergePlanned | None) -> Any:
+def _made(made: Trained | Planned | merging.MergePlanned | Baked | None) -> Any:
     """The run; what would be done of a dry run; None in a process that is not the first of several."""
     if isinstance(made, Trained):
         return Run(made.folder)

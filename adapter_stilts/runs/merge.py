@@ -24,6 +24,8 @@ from adapter_stilts.encoder.composition import names
 from adapter_stilts.errors import ArtefactError, UsageError
 from adapter_stilts.files import IDENTITY, read_text, sha256, write_text
 from adapter_stilts.reporting import Reporter
+from adapter_stilts.runs.bake import Baked
+from adapter_stilts.runs.bake import bake as baked
 from adapter_stilts.runs.folder import claim, clear, locked, remove_remains, state_of
 from adapter_stilts.runs.identity import handed_on
 from adapter_stilts.runs.lineage import Lineage, lineage
@@ -79,25 +81,33 @@ def merge(
     config: RunConfig,
     *,
     head: str,
+    bake: bool = False,
     out: Path | None,
     runs: Path,
     overwrite: bool,
     dry_run: bool,
     report: Reporter,
-) -> Trained | MergePlanned:
+) -> Trained | MergePlanned | Baked:
     """Write the run that `config.merge` makes of finished runs.
 
     head  the folder of a run whose heads it gets; "merge": the mean of all; "none"; "" is a single run's own, else none
+
+    bake  write the trunk with the merged adapter in its weights, in the place of a run
 
     What was written is read again and compared bit by bit.
     """
     parents = tuple(load_bundle(source) for source in sources)
     merged = merge_runs(parents, config.merge, config.training.seed)
+    line = lineage("merge", parents, MERGED, merged.part.facts["kind"], merged=merged.part)
+    if bake:
+        for note in (*unlearned(parent.manifest for parent in parents), *merged.notes):
+            report.say(note)
+        return baked(parents[0], line.composition, _parts(line, merged, Heads((), NO_HEAD, None)), out, report)
     heads = heads_of(parents, head, merged.facts.weights)
     facts = merged.facts.model_copy(update={"head": heads.name})
     settings = config.merge.model_dump(mode="json", exclude={"start"})
     of_heads = [heads.name, handed_on(heads.source.manifest)] if heads.source else [NO_HEAD]
-    weights = [handed_on(parent.manifest) for parent in parents]
+    weights = list(map(handed_on, merged.made_of))
     identity = fingerprint([settings, facts.model_dump(mode="json", exclude={"search"}), weights, of_heads])
     folder = out or runs / f"{MERGED}-{identity}"
     described = _config(config, parents, heads, merged)
@@ -122,7 +132,6 @@ def merge(
         remember(folder, trunk=known_trunk(parents[0].folder))
         if heads.source is not None and (heads.source.folder / TASK_FILE).is_file():
             write_text(folder / TASK_FILE, read_text(heads.source.folder / TASK_FILE))
-        line = lineage("merge", parents, MERGED, merged.part.facts["kind"], merged=merged.part)
         manifest = _manifest(parents, replace(merged, facts=facts), heads, line, identity, folder)
         _write(folder, manifest, _parts(line, merged, heads))
     return trained(folder)

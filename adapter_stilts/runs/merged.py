@@ -26,7 +26,7 @@ from adapter_stilts.merging.places import Adapter
 from adapter_stilts.runs.lineage import check_parents, digest, renamed, trained_adapter
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
-from adapter_stilts.sharing.manifest import MergeFacts
+from adapter_stilts.sharing.manifest import Manifest, MergeFacts
 from adapter_stilts.sharing.places import trunk_place
 
 MERGED = "merged"  # what the adapter is called
@@ -40,11 +40,15 @@ NOT_ALIGNED = (
 
 @dataclass(frozen=True)
 class MergedRuns:
-    """The merged adapter as a part of a run, how it came about, and what a person should know of it."""
+    """The merged adapter as a part of a run, how it came about, and what a person should know of it.
+
+    made_of  the runs whose adapters decide it: the parents, and the one they all continued where it is named
+    """
 
     part: Part
     facts: MergeFacts
     notes: tuple[str, ...]
+    made_of: tuple[Manifest, ...]
 
 
 def merge_runs(parents: Sequence[Bundle], merging: Merge, seed: int) -> MergedRuns:
@@ -57,7 +61,8 @@ def merge_runs(parents: Sequence[Bundle], merging: Merge, seed: int) -> MergedRu
     _check_surroundings(parents, parts)
     adapters = [_adapter(parent, part) for parent, part in zip(parents, parts, strict=True)]
     method = methods[merging.method]
-    relative_to, start = ("", None) if method.joins else _start(parents, adapters, merging)
+    begun = load_bundle(Path(merging.start)) if merging.start else None
+    relative_to, start = ("", None) if method.joins else _start(parents, adapters, begun)
     numbers: dict[str, Any] = merging.model_dump(include={"weights", "density", "scale", "rank"})
     merged = merge(adapters, merging.method, **numbers, splits=merging.split, seed=seed, start=start)
     facts: dict[str, Any] = {"method": merging.method, "weights": merged.weights, "relative_to": relative_to}
@@ -70,7 +75,8 @@ def merge_runs(parents: Sequence[Bundle], merging: Merge, seed: int) -> MergedRu
     part = Part("adapter", MERGED, {**made, "language": min(languages) if len(languages) == 1 else ""}, merged.tensors)
     described = MergeFacts(**facts)
     apart = adapters[0].kind in PARAMETERS and not relative_to and not method.joins and len(set(map(digest, parts))) > 1
-    return MergedRuns(part, described, (_said(parents, described), *([NOT_ALIGNED] if apart else [])))
+    notes = (_said(parents, described), *([NOT_ALIGNED] if apart else []))
+    return MergedRuns(part, described, notes, tuple(run.manifest for run in (*parents, begun) if run is not None))
 
 
 def _adapter(parent: Bundle, part: Part) -> Adapter:
@@ -102,13 +108,12 @@ def _check_surroundings(parents: Sequence[Bundle], parts: Sequence[Part]) -> Non
 
 
 def _start(
-    parents: Sequence[Bundle], adapters: Sequence[Adapter], merging: Merge
+    parents: Sequence[Bundle], adapters: Sequence[Adapter], begun: Bundle | None
 ) -> tuple[str, Mapping[str, Tensor] | None]:
     """What all adapters were before training, and its name; "" where it is not known, or where changes need none."""
     kind, settings = adapters[0].kind, adapters[0].settings
     trunk = parents[0].manifest.trunk
-    if merging.start:
-        begun = load_bundle(Path(merging.start))
+    if begun is not None:
         check_parents("merge", [*parents, begun])
         adapter = _adapter(begun, trained_adapter(begun, "a common start"))
         what = f"{begun.folder} is not what these runs continued: its adapter is of another kind or other settings"

@@ -149,7 +149,7 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     more: Any = {"target_adapter": config.fusion.target_adapter, "composition": config.composition}
     merged = merge_runs(parents, config.merge, config.training.seed) if config.how == MERGE else None
     if merged is not None:
-        more["merged"] = merged.part
+        more["merged"], manifests = merged.part, list(merged.made_of)
     line = lineage(config.how, parents, name, config.adapter.kind, **more)
     kind, settings = _kind(config, line.start)
     line = replace(line, kind=kind, settings=settings)

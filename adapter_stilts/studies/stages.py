@@ -22,7 +22,7 @@ from typing import Any, Literal
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import load, with_settings
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, Target, control_label
+from adapter_stilts.config.study import DIRECT, EVERY, GROUPED, Intermediate, StudyConfig, Target, control_label
 from adapter_stilts.runs.identity import weight_settings
 from adapter_stilts.tasks.base import tasks as known_tasks
 from adapter_stilts.tasks.user import find_task
@@ -192,7 +192,7 @@ def _cells(grown: _Grown, target: Target, arms: Mapping[str, _Arm], seed: int) -
     base = grown.read(target, direct, seed)
     cell("", DIRECT, direct)
     for how in () if read_alone else target.hows or study.hows:
-        usable = _fused(study, arms, direct) if how == FUSE else arms
+        usable = _fused(study, arms, direct) if how in GROUPED else arms
         for label in after.get(how) or usable:
             cell(label, how, train(how, label, usable[label].keys), usable[label])
     for label in after.get(READ) or (arms if read_alone else ()):

@@ -17,7 +17,16 @@ from adapter_stilts.config.load import config_error, with_settings
 from adapter_stilts.config.mistakes import Mistake, dotted, mistake, nearest_value, second_time
 from adapter_stilts.config.recipes import protocols, recipe_file
 from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk, our_name
-from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, TableOptions, Target, control_label
+from adapter_stilts.config.study import (
+    DIRECT,
+    EVERY,
+    GROUPED,
+    Intermediate,
+    StudyConfig,
+    TableOptions,
+    Target,
+    control_label,
+)
 from adapter_stilts.config.yaml_text import Key
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.errors import ConfigError, StiltsError, TaskDataError
@@ -196,7 +205,7 @@ def _labels(tree: Mapping[str, Any], labels: Sequence[str], targets: Sequence[Ma
         for how, names in _named(after).items():
             named = list(fusions) or [EVERY]
             fused = [*named, *(control_label(name, control) for control in controls for name in named)]
-            known = fused if how == "fuse" else runs
+            known = fused if how in GROUPED else runs
             yield from _unknown((*path, how), names, known, "not in this study")
 
 

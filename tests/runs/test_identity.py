@@ -64,6 +64,15 @@ SAMPLER = {
     "cap": 50,
     "weights": {"nli": 2},
 }  # of `how: joint`, each beside the name that uses it
+MERGE = {
+    "method": "ties",
+    "weights": [1, -1],
+    "density": 0.3,
+    "scale": 2,
+    "rank": 4,
+    "split": [3],
+    "start": "runs/base",
+}  # of `how: merge`
 NOTHING = {
     "training.checkpoint_steps": 9,
     "training.log_steps": 9,
@@ -248,6 +257,15 @@ def test_takes_the_sampler_of_a_mixture(key):
     ) != weight_settings(one)
 
 
+@pytest.mark.parametrize("key", sorted(MERGE))
+def test_takes_how_runs_are_merged_where_they_are(key):
+    changed = {f"merge.{key}": MERGE[key]}
+    assert weight_settings(with_settings(RunConfig(), changed)) == weight_settings(RunConfig())
+    base = {"how": "merge", "after": ["runs/a", "runs/b"]}
+    merged, other = with_settings(RunConfig(), base), with_settings(RunConfig(), {**base, **changed})
+    assert weight_settings(other) != weight_settings(merged)
+
+
 @pytest.mark.parametrize("key", sorted(NOTHING))
 def test_leaves_out_a_setting_that_decides_no_weights(key):
     assert weight_settings(with_settings(RunConfig(), {key: NOTHING[key]})) == weight_settings(RunConfig())
@@ -256,4 +274,5 @@ def test_leaves_out_a_setting_that_decides_no_weights(key):
 def test_takes_or_leaves_every_key_there_is():
     sections = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
     mixture = {f"training.sampler.{key}" for key in SAMPLER}
+    mixture |= {f"merge.{key}" for key in MERGE}
     assert set(keys()) - sections == {*DECIDING, *NOTHING, *mixture, "after"}  # `after` needs a `how` beside it

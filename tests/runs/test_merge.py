@@ -15,6 +15,7 @@ from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.runs.merge import merge
 from adapter_stilts.sharing.bundle import load_bundle
@@ -266,3 +267,26 @@ def test_reads_numbers_after_a_flag(two, tmp_path):
     assert CliRunner().invoke(app, split).exit_code == 0
     for wrong in (["--weights", "1", "x"], ["--weights=1,x"]):
         assert CliRunner().invoke(app, [*words[:3], *wrong]).exit_code in (2, 3)
+
+
+@pytest.mark.parametrize("kind", ["lora", "ia3"])
+def test_bakes_what_it_merged_into_a_trunk(tiny_trunk, two, merged, tmp_path, kind):
+    first, second = two(kind)
+    words = ["merge", str(first), str(second), "--bake", "-o", str(tmp_path / "baked")]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert (result.exit_code, "is a trunk now" in result.stderr) == (0, True), result.stderr
+    baked, wanted = load_trunk(str(tmp_path / "baked"), precision="fp32"), {"merged": merged(first, second)}
+    assert baked.fingerprint != tiny_trunk.fingerprint
+    batch = baked.tokenizer(list(TEXT), return_tensors="pt", padding=True)
+    with torch.no_grad():
+        found = AdapterEncoder(baked).eval().hidden(batch["input_ids"], batch["attention_mask"])
+    assert (found - hidden(tiny_trunk, wanted, "merged")).abs().max() < 1e-5
+    again = CliRunner().invoke(app, words)
+    assert (again.exit_code, "there is something already" in again.stderr) == (2, True)
+
+
+def test_does_not_bake_what_is_no_change_of_weights(two, tmp_path):
+    first, _ = two("seq_bn")
+    refused = CliRunner().invoke(app, ["merge", str(first), "--bake", "-o", str(tmp_path / "baked")])
+    assert (refused.exit_code, (tmp_path / "baked").exists()) == (2, False)
+    assert "'merged' is of kind seq_bn, which is no change of the trunk's weights" in refused.stderr

@@ -157,6 +157,20 @@ def test_builds_on_what_after_names_and_fuses_with_the_direct_run_of_the_target(
     assert [stage.label for stage in found.stages if stage.key in fused.parents] == ["nli-s13", "panx-direct-s13"]
 
 
+def test_merges_what_fusions_name_and_keeps_the_keys_of_other_stages(expanded):
+    settings = {"merge.method": "ties", "merge.density": 0.3}
+    plain = {stage.label: stage.key for stage in expanded(hows=["sequential"]).stages}
+    found = expanded(hows=["sequential", "merge"], fusions={"both": ["nli", "paraphrase"]}, target_settings=settings)
+    (merged,) = (stage for stage in found.stages if stage.how == "merge")
+    parents = {stage.key: stage.label for stage in found.stages}
+    assert (merged.label, [parents[key] for key in merged.parents]) == (
+        "panx-merge-both-s13",
+        ["nli-s13", "paraphrase-s13"],
+    )
+    assert (merged.config.merge.method, merged.config.merge.density) == ("ties", 0.3)
+    assert plain.items() <= {stage.label: stage.key for stage in found.stages}.items()
+
+
 def test_reads_a_trained_target_with_runs_as_they_are_where_after_says_so(expanded):
     targets = [
         {

@@ -42,7 +42,7 @@ SENTENCES = (
     "intermediate.3.task = 'tatoeba': trains nothing: it can be a target, not learned first (line 8)",
     "intermediate.4.nmae = 'x': no such key; did you mean name? (line 9)",
     "intermediate.4: names no task: write `task`, or `tasks` for several at once (line 9)",
-    "hows.0 = 'sequental': should be one of: sequential, stack, fuse; did you mean 'sequential'? (line 10)",
+    "hows.0 = 'sequental': should be one of: sequential, stack, fuse, merge; did you mean 'sequential'? (line 10)",
     "fusions.f = ['nli']: fusion needs two runs or more (line 11)",
     "targets.1.task = 'tatoba': no task called 'tatoba'; did you mean 'tatoeba'? (line 12)",
     "targets.2.task = 'xnli': is a target already (line 12)",

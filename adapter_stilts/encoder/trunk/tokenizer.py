@@ -68,6 +68,9 @@ def marked(config: TrunkConfig, tokenizer: PreTrainedTokenizerFast, folder: Path
         return config.marked(int(tokenizer.pad_token_id), int(tokenizer.sep_token_id), marks(tokenizer).typed)
     except ArtefactError as error:
         raise ArtefactError(error.what, where=str(folder), do=error.do) from error
+    except (IndexError, TypeError, ValueError) as error:
+        what = f"the marks that the tokenizer puts around a text cannot be told: {error}"
+        raise ArtefactError(what, where=str(folder), do="fetch the trunk again, all of its files") from error
 
 
 def _read(path: Path) -> Tokenizer:
