@@ -10,7 +10,6 @@ Checkpoints, predictions, vectors, the log of steps and the places of this machi
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import unicodedata
 from collections import Counter
@@ -69,7 +68,7 @@ def stage(run: Path, into: Path, *, licence: str, where: str) -> Manifest:
     with disk_errors(into):
         for name in listed:
             (into / name).parent.mkdir(parents=True, exist_ok=True)
-            _copy(run / name, into / name)
+            shutil.copyfile(run / name, into / name)
     manifest = without_places(bundle.manifest)
     if manifest != bundle.manifest and CONFIG in listed:
         (into / CONFIG).unlink()
@@ -157,11 +156,3 @@ def pieces_of(path: Path) -> Iterator[bytes]:
 def _data(data: DataFacts) -> DataFacts:
     files = tuple(file.model_copy(update={"path": last_name(file.path)}) for file in data.files)
     return data.model_copy(update={"files": files}) if files else data
-
-
-def _copy(source: Path, target: Path) -> None:
-    """A second name for the same bytes where the file system allows it, else a copy."""
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)
