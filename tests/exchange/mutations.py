@@ -27,6 +27,7 @@ import numpy as np
 import safetensors.torch
 import torch
 import yaml
+from safetensors import SafetensorError
 
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.exchange.info import info
@@ -113,7 +114,7 @@ def mutate(draw: Draw, source: Path, canary: Path) -> str:
     for act in draw.sample(ACTS, draw.choice((1, 1, 1, 2))):
         try:
             act(draw, source, canary)
-        except (OSError, ValueError, KeyError, IndexError, UnicodeDecodeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error, SafetensorError):
             continue  # what the other one did leaves nothing to do it to
         done.append(act.__name__.strip("_"))
     if draw.random() < 0.5:
@@ -134,7 +135,7 @@ def reseal(source: Path) -> None:
         write_sealed(source / MANIFEST, fields)
         results = json.loads((source / "results.json").read_bytes())
         write_sealed(source / "results.json", results)
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         pass
 
 
