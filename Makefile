@@ -31,7 +31,7 @@ test-oldest: $(OLDEST)/.ready  ## run the tests of encoder, training, sharing an
 test-adapterhub: $(OLDEST)/.ready  ## compare with the library `adapters` and the scripts that only transformers 4 has
 	$(OLDEST)/bin/python -W ignore -c "from adapters import init"
 	$(TEST_OLDEST) tests/encoder/test_library.py tests/encoder/test_library_modules.py \
-	  tests/metrics/test_oracles.py tests/metrics/test_word_answers.py tests/formats/test_protocols.py
+	  tests/convert/test_adapterhub.py tests/metrics/test_oracles.py tests/metrics/test_word_answers.py tests/formats/test_protocols.py
 
 check: $(READY)  ## ruff, mypy --strict and the floors
 	$(BIN)/ruff check .

@@ -29,8 +29,11 @@ from .options import StiltsCommand, option
 from .tables import coloured
 
 PROGRAM = "adapter-stilts"
-# of torch, FAISS and C++, in their RuntimeErrors
-NO_MEMORY = re.compile("out of memory|allocate memory|not enough memory|bad_alloc|unpacking long|size calculation over")
+# of the system, of torch, FAISS and C++, in errors of any type but MemoryError
+NO_MEMORY = re.compile(
+    "out of memory|allocate memory|not enough memory|bad_alloc|unpacking long|size calculation over"
+    "|failed to map segment|without exception set|start new thread"
+)
 WIDEST = 1000  # columns of help, which has as many as the terminal
 
 
@@ -123,12 +126,13 @@ def _known(error: BaseException) -> StiltsError | None:
         return error
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("stopped", do="run the same command again; what was finished is kept")
-    if isinstance(error, OSError):
-        return _of_system(error)
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
+    of_others = isinstance(error, RuntimeError | OSError | ImportError | SystemError)
+    if isinstance(error, MemoryError) or (of_others and NO_MEMORY.search(str(error))):
         do = "lower training.token_budget or training.batch_rows (and raise training.accumulation), "
         do += "or use a smaller trunk"
         return DoesNotFit("out of memory", where=str(error).split("\n")[0], do=do)
+    if isinstance(error, OSError):
+        return _of_system(error)
     if isinstance(error, RecursionError):
         return TaskDataError("what was read is nested too deeply", do="look for brackets in brackets; take them out")
     if type(error).__name__ == "PanicException":  # of the tokenizer's library

@@ -12,10 +12,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.exchange.contents import DISTRUST
+from adapter_stilts.exchange.contents import AT_ONCE, DISTRUST
 from adapter_stilts.files import atomic_write
 from adapter_stilts.sharing.manifest import MANIFEST
 from adapter_stilts.sharing.sealed import LARGEST, unreadable
@@ -23,6 +22,8 @@ from adapter_stilts.sharing.sealed import LARGEST, unreadable
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that the form knows
 MOST_FILES = 10_000
 DENSEST = 100  # bytes that a compressed one may stand for, beside LARGEST of text; deflate's own limit is 1032
+# what reading a damaged or lying archive may end in
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -71,12 +72,13 @@ class Archived:
         """Bytes that it says it is."""
         return dict(self._entries)[name].file_size
 
-    @contextmanager
-    def opened(self, name: str) -> Iterator[IO[bytes]]:
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a file; ArtefactError where they cannot be unpacked, as where the headers lie."""
         try:
             with self._archive.open(dict(self._entries)[name]) as stream:
-                yield stream
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+                while content := stream.read(AT_ONCE):
+                    yield content
+        except BROKEN as error:
             what = f"'{name}' cannot be unpacked: {error}"
             raise ArtefactError(what, where=self.where, do="fetch it again") from error
 

@@ -10,18 +10,17 @@ Checkpoints, predictions, vectors, the log of steps and the places of this machi
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Protocol
 
 from adapter_stilts.config.load import dump
 from adapter_stilts.config.places import last_name, travelling
 from adapter_stilts.errors import ArtefactError
-from adapter_stilts.files import disk_errors, sha256, write_text
+from adapter_stilts.files import disk_errors, open_file, sha256, write_text
 from adapter_stilts.runs.folder import config_of
 from adapter_stilts.runs.results import read_results, write_results
 from adapter_stilts.sharing.bundle import load_bundle
@@ -38,6 +37,7 @@ from adapter_stilts.sharing.manifest import (
     write_manifest,
 )
 from adapter_stilts.sharing.places import PLACES, named
+from adapter_stilts.sharing.sealed import unreadable
 
 SAID = (MANIFEST, RESULTS, CARD)  # what the manifest cannot list: itself, and what changes after it
 DISTRUST = "do not use it; ask whoever made it to push the run again"
@@ -52,7 +52,7 @@ class Source(Protocol):
 
     def names(self) -> list[str]: ...
     def size(self, name: str) -> int: ...
-    def opened(self, name: str) -> Any: ...
+    def pieces(self, name: str) -> Iterator[bytes]: ...
 
 
 def stage(run: Path, into: Path, *, licence: str, where: str) -> Manifest:
@@ -68,7 +68,7 @@ def stage(run: Path, into: Path, *, licence: str, where: str) -> Manifest:
     with disk_errors(into):
         for name in listed:
             (into / name).parent.mkdir(parents=True, exist_ok=True)
-            _copy(run / name, into / name)
+            shutil.copyfile(run / name, into / name)
     manifest = without_places(bundle.manifest)
     if manifest != bundle.manifest and CONFIG in listed:
         (into / CONFIG).unlink()
@@ -130,10 +130,12 @@ def copy(files: Source, name: str, work: Path, most: int) -> str:
         target = work / name
         with disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with files.opened(name) as stream, target.open("wb") as written_to:
-                while written <= most and (content := stream.read(min(AT_ONCE, most + 1 - written))):
+            with target.open("wb") as stream:
+                for content in files.pieces(name):
                     digest.update(content)
-                    written += written_to.write(content)
+                    written += stream.write(content)
+                    if written > most:
+                        break
     if max(said, written) > most:
         (work / name).unlink(missing_ok=True)
         what = f"'{name}' has {max(said, written):,} bytes, and what is told of it needs {most:,} at most"
@@ -141,14 +143,16 @@ def copy(files: Source, name: str, work: Path, most: int) -> str:
     return digest.hexdigest()
 
 
+def pieces_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file on this machine."""
+    try:
+        with open_file(path) as stream:
+            while content := stream.read(AT_ONCE):
+                yield content
+    except OSError as error:
+        raise unreadable(error, path) from error
+
+
 def _data(data: DataFacts) -> DataFacts:
     files = tuple(file.model_copy(update={"path": last_name(file.path)}) for file in data.files)
     return data.model_copy(update={"files": files}) if files else data
-
-
-def _copy(source: Path, target: Path) -> None:
-    """A second name for the same bytes where the file system allows it, else a copy."""
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)

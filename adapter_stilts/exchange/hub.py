@@ -7,17 +7,17 @@ commit, whatever happens to the branch meanwhile, and a download that was cut of
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from huggingface_hub import HfApi, errors, hf_hub_download
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from adapter_stilts.encoder.trunk.hub import switched_off
 from adapter_stilts.errors import ArtefactError, DoesNotFit, MissingError, StiltsError, Unreachable, UsageError
+from adapter_stilts.exchange.contents import pieces_of
 from adapter_stilts.exchange.places import FETCHED, Repository
 from adapter_stilts.files import NO_SPACE
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, METRICS, RESULTS, ROLES, TASK_FILE
@@ -48,17 +48,11 @@ class Fetched:
         """Bytes that the hub says it is."""
         return self._sizes[name]
 
-    @contextmanager
-    def opened(self, name: str) -> Iterator[IO[bytes]]:
+    def pieces(self, name: str) -> Iterator[bytes]:
         with _asking(self._repository), _quiet():
             options: dict[str, Any] = {"revision": self.commit, "local_dir": self._into, "etag_timeout": SECONDS}
             path = hf_hub_download(self._repository.id, name, endpoint=_endpoint(), **options)
-        with Path(path).open("rb") as stream:
-            yield stream
-
-    def close(self) -> None:
-        """Remove what was fetched, once it is in its place."""
-        shutil.rmtree(self._into, ignore_errors=True)
+        yield from pieces_of(Path(path))
 
 
 def is_public(repository: Repository) -> bool | None:

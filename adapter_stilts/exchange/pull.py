@@ -15,12 +15,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from adapter_stilts.environment import RUNS
 from adapter_stilts.errors import ArtefactError, MissingError, UsageError
 from adapter_stilts.exchange.archive import open_archive
-from adapter_stilts.exchange.contents import DISTRUST, Source, check_listed, check_names, copy
+from adapter_stilts.exchange.contents import DISTRUST, Source, check_listed, check_names, copy, pieces_of
 from adapter_stilts.exchange.places import FETCHED, HUB, Archive, Folder, Place, place
 from adapter_stilts.files import disk_errors, sha256
 from adapter_stilts.reporting import Reporter
@@ -118,8 +118,8 @@ class _Lying:
     def size(self, name: str) -> int:
         return (self._folder / name).stat().st_size
 
-    def opened(self, name: str) -> IO[bytes]:
-        return (self._folder / name).open("rb")
+    def pieces(self, name: str) -> Iterator[bytes]:
+        return pieces_of(self._folder / name)
 
 
 @contextmanager

@@ -122,7 +122,8 @@ def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
     if not os.access(folder, os.R_OK | os.X_OK) or any((folder / name).is_file() for name in (MANIFEST, IDENTITY)):
         yield folder
     elif depth:
-        for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()):
+        below = (path for path in folder.iterdir() if not path.name.startswith("."))  # ".nli.unfinished" of a pull
+        for child in sorted(path for path in below if path.is_dir() and not path.is_symlink()):
             yield from _run_folders(child, depth - 1)
 
 

@@ -24,7 +24,7 @@ from adapter_stilts.errors import shown
 from adapter_stilts.files import write_text
 from adapter_stilts.sharing.bundle import DescribedAdapter, read_description
 from adapter_stilts.sharing.manifest import NO_HEAD, DataFacts, Manifest
-from adapter_stilts.sharing.metadata import Shown, citation, in_markdown, metadata, read_licence, shell
+from adapter_stilts.sharing.metadata import LONGEST, Shown, citation, in_markdown, metadata, read_licence, shell
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed
 from adapter_stilts.statistics.result import LIMIT, Result, remarks
 
@@ -100,7 +100,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(autoescape=False, finalize=in_markdown, **options)
     environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shell}
     environment.filters |= {"interval": _interval, "capitalised": lambda text: text[:1].upper() + text[1:]}
-    environment.filters |= {"python": lambda text: Shown(json.dumps(text))}
+    environment.filters |= {"python": _python}
     return environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))
 
 
@@ -132,6 +132,11 @@ def _source(origin: DataFacts) -> str:
         revision = f" at revision {_code(origin.revision)}" if origin.revision else ""
         return Shown(f"{_code(origin.hub)} on the hub{revision}{rows}")
     return Shown(f"the embedded {in_markdown(origin.kind)}{rows}")
+
+
+def _python(text: str) -> str:
+    """A text as Python writes it."""
+    return Shown(json.dumps("".join(filter(str.isprintable, text[:LONGEST]))))
 
 
 def _code(text: str) -> str:

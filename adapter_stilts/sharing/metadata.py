@@ -68,7 +68,8 @@ def metadata(manifest: Manifest, rows: Sequence[Result], licence: str, kinds: Se
     facts["tags"] = list(filter(None, dict.fromkeys(["adapter-stilts", "adapter", *kinds, manifest.format, *learned])))
     scores = [_score(manifest, row) for row in rows if row.headline and not row.partial]
     facts |= {"model-index": [{"name": manifest.name, "results": scores}]} if scores else {}
-    return facts
+    lines: dict[str, Any] = _in_lines(facts)
+    return lines
 
 
 def citation(manifest: Manifest, kinds: Sequence[str]) -> list[str]:
@@ -103,3 +104,12 @@ def _score(manifest: Manifest, row: Result) -> dict[str, Any]:
         metric["args"]["interval"] = [round(100 * end, 2) for end in row.interval]
     task = {"type": "sentence-similarity" if row.retrieval else manifest.format, "name": row.task}
     return {"task": task, "dataset": dataset, "metrics": [metric]}
+
+
+def _in_lines(value: Any) -> Any:
+    """The same with every text in one line, so that none of them ends the metadata."""
+    if isinstance(value, dict):
+        return {key: _in_lines(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_in_lines(each) for each in value]
+    return one_line(value[:LONGEST]) if isinstance(value, str) else value

@@ -25,6 +25,7 @@ from accelerate.utils import parse_flag_from_env, reduce
 from torch import Tensor, nn
 
 from adapter_stilts.encoder.trunk.precision import resolve_device
+from adapter_stilts.environment import check_launch
 from adapter_stilts.errors import ConfigError, UsageError
 from adapter_stilts.training.plan import Batch
 
@@ -110,6 +111,7 @@ def own_generators(device: torch.device) -> Iterator[None]:
 
 
 def _state(cpu: bool) -> PartialState:
+    check_launch(os.environ)
     asked_for_several = parse_flag_from_env("ACCELERATE_USE_CPU") and "MASTER_PORT" in os.environ
     if asked_for_several and not any(name in os.environ for name in WORLD_SIZES):
         what = "`accelerate launch --cpu` was asked for several processes and started one"

@@ -40,7 +40,7 @@ class StopSignal:
         self._restore()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
+        launched = os.environ.get("WORLD_SIZE", "1") not in ("", "0", "1")
         if number in self._seen or (self.requested and not launched):
             self._restore()
             raise KeyboardInterrupt

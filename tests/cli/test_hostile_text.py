@@ -58,6 +58,8 @@ def test_refuses_what_no_launcher_sets(run, name, value):
         (MemoryError(), 5, "out of memory"),
         (RuntimeError("[enforce fail at x] DefaultCPUAllocator: can't allocate memory"), 5, "out of memory"),
         (RuntimeError("std::bad_alloc"), 5, "out of memory"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), 5, "out of memory"),
+        (OSError(12, "Cannot allocate memory"), 5, "out of memory"),
         (RecursionError(), 3, "nested too deeply"),
         (OSError(28, "No space left on device"), 5, "stdout is full"),
         (OSError(28, "No space left on device", "a.txt"), 5, "the disk is full"),

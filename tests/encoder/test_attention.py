@@ -3,6 +3,7 @@ one."""
 
 import pytest
 import torch
+from torch.nn import functional
 
 from adapter_stilts.encoder.trunk.attention import product
 
@@ -54,3 +55,38 @@ def test_drops_attention_in_training_alone() -> None:
     assert not torch.equal(dropped, product(*given, BLOCKED))
     torch.manual_seed(1)
     assert torch.equal(dropped, product(*given, BLOCKED, dropout=0.5))
+
+
+@pytest.mark.parametrize("blocked", [BLOCKED, None])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_drops_what_torch_drops_and_has_its_gradient_bit_by_bit(dtype: torch.dtype, blocked: torch.Tensor) -> None:
+    draw = torch.Generator().manual_seed(5)
+    given = [torch.randn(2, 3, length, 16, generator=draw).to(dtype).requires_grad_() for length in (40, 7, 7)]
+    mask = None if blocked is None else torch.zeros(blocked.shape).masked_fill(blocked, torch.finfo(torch.float32).min)
+    torch.manual_seed(1)
+    mixed = functional.scaled_dot_product_attention(*(each.float() for each in given), mask, dropout_p=0.3)
+    theirs = mixed.to(dtype)
+    torch.manual_seed(1)
+    ours = product(*given, blocked, dropout=0.3)
+    assert torch.equal(ours, theirs)
+    weights = torch.randn(theirs.shape, generator=draw).to(dtype)
+    for mine, right in zip(
+        torch.autograd.grad((ours * weights).sum(), given),
+        torch.autograd.grad((theirs * weights).sum(), given),
+        strict=True,
+    ):
+        assert torch.equal(mine, right)
+
+
+def test_keeps_a_byte_for_each_pair_of_tokens_and_no_weights() -> None:
+    given = operands(torch.bfloat16)
+    kept: list[torch.Tensor] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        product(*given, BLOCKED, dropout=0.3)
+    of_pairs = [tensor for tensor in kept if tensor.shape[-2:] == (5, 7)]
+    assert [tensor.dtype for tensor in of_pairs] == [torch.bool]

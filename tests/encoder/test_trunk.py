@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
 
 from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.trunk import weights
 from adapter_stilts.encoder.trunk.config import TrunkConfig, read_config
 from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk, new_trunk, save_trunk
 from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer
@@ -408,3 +409,19 @@ def test_says_that_quantised_trunks_need_an_extra(monkeypatch: pytest.MonkeyPatc
 def test_holds_the_trunk_in_bf16_and_its_norms_in_float32(tiny_folder: Path) -> None:
     for name, parameter in load(tiny_folder, precision="bf16").model.named_parameters():
         assert parameter.dtype == (torch.float32 if "LayerNorm" in name else torch.bfloat16), name
+
+
+def test_remembers_the_fingerprints_of_half_precision_of_a_large_trunk(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(weights, "LARGE", 1)
+    source = weights.find_weights(tiny_folder)
+    names = [name for name in source.places if name.startswith(weights.OWN)]
+    made = weights.half_fingerprints(source, names, "f" * 32)
+    assert set(made) == {"fp16", "bf16"}
+    kept = tmp_path / "adapter-stilts" / "trunks" / f"{'f' * 32}.json"
+    assert json.loads(kept.read_text()) == made
+    assert weights.half_fingerprints(source, [], "f" * 32) == made  # nothing is read again
+    kept.write_text('{"fp16": 1}')
+    assert weights.half_fingerprints(source, names, "f" * 32) == made

@@ -24,6 +24,11 @@ def hub(monkeypatch):
     """A hub on this machine, with a token that may write."""
     with STANDIN["Hub"]() as standin:
         monkeypatch.setenv("HF_ENDPOINT", standin.url)
+        files = f"{standin.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        # read from the environment when it is imported
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", standin.url)
+        for module in ("constants", "file_download"):
+            monkeypatch.setattr(f"huggingface_hub.{module}.HUGGINGFACE_CO_URL_TEMPLATE", files, raising=False)
         monkeypatch.setenv("HF_TOKEN", STANDIN["TOKEN"])
         monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)

@@ -13,16 +13,21 @@ from pathlib import Path
 import pytest
 import torch
 
+import adapter_stilts as stilts
 from adapter_stilts.errors import ArtefactError, DoesNotFit, MissingError, Unreachable, UsageError
+from adapter_stilts.exchange import contents
 from adapter_stilts.exchange.info import info
 from adapter_stilts.exchange.places import Archive, Folder, Repository, place
+from adapter_stilts.files import sha256
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.sharing.bundle import load_bundle
-from adapter_stilts.sharing.manifest import MANIFEST
+from adapter_stilts.sharing.manifest import MANIFEST, Parent
 from adapter_stilts.sharing.metadata import read_licence
+from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 
 # huggingface_hub 2.4 sends large files in a way that the library below it no longer likes
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")
+NUMBERS = ("revision", "fingerprint", "layers", "hidden", "precision")
 TELLTALE = "zz-of-user-juno-at-host-vega"
 
 
@@ -44,6 +49,31 @@ def check_same(one: Path, other: Path) -> None:
         assert all(torch.equal(left.tensors[name], right.tensors[name]) for name in left.tensors)
     scores = [[asdict(row) for row in read_results(folder)] for folder in (one, other)]
     assert scores[0] == scores[1] != []
+
+
+def test_leaves_behind_the_places_that_an_older_run_names(run, sent, taken, tmp_path):
+    """As version 1 wrote it: paths in the manifest, the configuration and the scores."""
+    fields = read_sealed(run / MANIFEST, "it", do="")
+    shutil.copy(run / "local.yaml", run / "config.yaml")
+    fields["files"]["config.yaml"] = sha256(run / "config.yaml")
+    for data in fields["data"]:
+        data["files"] = [{**file, "path": f"/home/{TELLTALE}/{file['path']}"} for file in data["files"]]
+    fields["trunk"] = {name: fields["trunk"][name] for name in NUMBERS} | {"name": f"/home/{TELLTALE}/trunk"}
+    fields["parents"] = [{**parent, "folder": f"/home/{TELLTALE}/first"} for parent in fields["parents"]]
+    write_sealed(run / MANIFEST, {**fields, "version": 1, "task_file": ""})
+    rows = read_sealed(run / "results.json", "it", do="")
+    for row in rows["results"]:
+        row["data"] = [{**file, "path": f"/home/{TELLTALE}/{file['path']}"} for file in row["data"]]
+    write_sealed(run / "results.json", rows)
+    before = load_bundle(run)
+    back = taken(sent(run, tmp_path / "sent.zip")["pull"], tmp_path / "back")
+    assert not [path for path in back.rglob("*") if path.is_file() and TELLTALE.encode() in path.read_bytes()]
+    after = load_bundle(back)
+    assert (before.manifest.version, after.manifest.version) == (1, 2)
+    assert (after.manifest.trunk.name, after.manifest.trunk.source) == ("trunk", "folder")
+    assert after.manifest.parents[0] == Parent(name="first", checksum=before.manifest.parents[0].checksum)
+    for one, other in zip(before.parts, after.parts, strict=True):
+        assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
 
 
 @pytest.mark.parametrize("where", ["sent", "sent.zip", "hf:me/sent"])
@@ -213,11 +243,32 @@ def test_loses_nothing_on_a_full_disk_and_goes_on(made, sent, taken, tmp_path, m
     assert (tmp_path / "a.zip").read_bytes() == whole
 
 
+def test_goes_on_after_it_was_stopped_in_the_middle(made, sent, taken, tmp_path, monkeypatch):
+    sent(made, tmp_path / "a.zip")
+    own, calls = contents.copy, iter(range(10**6))
+
+    def stopped(*args):
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return own(*args)
+
+    monkeypatch.setattr("adapter_stilts.exchange.pull.copy", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        taken(tmp_path / "a.zip", tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / ".back.unfinished").rglob("*.json")}
+    back = taken(tmp_path / "a.zip", tmp_path / "back")
+    check_same(made, back)
+    assert {(path.name, path.stat().st_mtime_ns) for path in back.rglob("nli.json")} <= set(kept.items())
+
+
 def test_scores_encodes_and_is_built_on_after_a_pull(run, sent, taken, trained, tiny_folder, tmp_path):
     sent(run, tmp_path / "a.zip")
     back = taken(tmp_path / "a.zip", tmp_path / "back")
     child = trained("nli", how="stack", after=[str(back)], trunk__name=str(tiny_folder))
     assert load_bundle(child).manifest.composition == "stack(nli, single, nli-2)"
+    vectors = [stilts.load(folder, trunk=tiny_folder).encode(["one", "two words"]) for folder in (run, back)]
+    assert (vectors[0] == vectors[1]).all()
 
 
 def entry(name: str, mode: int = 0o100644) -> zipfile.ZipInfo:

@@ -3,10 +3,15 @@
 In bf16 on a CPU the backward pass of that kernel takes about six times as long as float32's. So what is differentiated
 through there gets its gradient from a float32 product of the same operands, while the values it gives stay those of
 inference, bit for bit.
+
+With dropout torch has no fused kernel on a CPU: it keeps the weights of all pairs of tokens four times over for the
+backward pass. There they are computed anew, from the operands and a byte for each pair that says what was dropped: the
+same draws, values and gradients, bit for bit.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -24,26 +29,27 @@ def product(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None,
 
     blocked  [B, 1, 1, S], true where attention may not go; None where it may go anywhere
     """
-    slow = query.dtype == torch.bfloat16 and query.device.type == "cpu"
-    if not (slow and torch.is_grad_enabled() and query.requires_grad):
+    mixed: Tensor
+    if query.device.type != "cpu" or not (torch.is_grad_enabled() and query.requires_grad):
         return _fused(query, keys, values, blocked, dropout)
-    if dropout == 0:
-        mixed: Tensor = _BackwardInFloat32.apply(query, keys, values, blocked)  # type: ignore[no-untyped-call]
+    if dropout > 0:
+        mixed = _WithDropout.apply(query, keys, values, blocked, dropout)  # type: ignore[no-untyped-call]
         return mixed
-    return _in_float32(query, keys, values, blocked, dropout).to(query.dtype)
+    if query.dtype == torch.bfloat16:
+        mixed = _BackwardInFloat32.apply(query, keys, values, blocked)  # type: ignore[no-untyped-call]
+        return mixed
+    return _fused(query, keys, values, blocked, dropout)
 
 
 def _fused(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None, dropout: float) -> Tensor:
-    added = None
-    if blocked is not None:  # the least finite number, so that padding alone stays finite
-        zeros = torch.zeros(blocked.shape, dtype=query.dtype, device=blocked.device)
-        added = zeros.masked_fill(blocked, torch.finfo(query.dtype).min)
+    added = None if blocked is None else _added(blocked, query.dtype)
     return functional.scaled_dot_product_attention(query, keys, values, attn_mask=added, dropout_p=dropout)
 
 
-def _in_float32(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None, dropout: float) -> Tensor:
-    with torch.autocast("cpu", enabled=False):
-        return _fused(query.float(), keys.float(), values.float(), blocked, dropout)
+def _added(blocked: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to scores: 0, or the least finite number, so that padding alone stays finite."""
+    zeros = torch.zeros(blocked.shape, dtype=dtype, device=blocked.device)
+    return zeros.masked_fill(blocked, torch.finfo(dtype).min)
 
 
 class _BackwardInFloat32(torch.autograd.Function):
@@ -62,8 +68,52 @@ class _BackwardInFloat32(torch.autograd.Function):
             tensor.detach().float().requires_grad_(need)
             for tensor, need in zip((query, keys, values), needed, strict=True)
         ]
-        with torch.enable_grad():
-            mixed = _in_float32(operands[0], operands[1], operands[2], blocked, 0.0)
+        with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            mixed = _fused(operands[0], operands[1], operands[2], blocked, 0.0)
         wanted = [operand for operand in operands if operand.requires_grad]
         made = iter(torch.autograd.grad(mixed, wanted, gradients[0].float()))
         return *(next(made).to(query.dtype) if need else None for need in needed), None
+
+
+class _WithDropout(torch.autograd.Function):
+    """softmax(Q K^T / sqrt(d)) V in float32 with some weights dropped, step by step as torch's own does it."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None, dropout: float
+    ) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            weights = _weights(*_scaled(query, keys), blocked)
+            kept = torch.empty_like(weights).bernoulli_(1 - dropout)
+            ctx.dropout = dropout
+            ctx.save_for_backward(query, keys, values, blocked, kept.bool())
+            return (kept.div_(1 - dropout).mul_(weights) @ values.float()).to(query.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        query, keys, values, blocked, kept = ctx.saved_tensors
+        with torch.autocast("cpu", enabled=False):
+            (scaled_query, scaled_keys), gradient = _scaled(query, keys), gradients[0].float()
+            weights, scale = _weights(scaled_query, scaled_keys, blocked), _scale(query)
+            kept = kept.float().div_(1 - ctx.dropout)
+            of_values = (weights * kept).transpose(-2, -1) @ gradient
+            of_weights = (gradient @ values.float().transpose(-2, -1)).mul_(kept)
+            of_scores = torch._softmax_backward_data(of_weights, weights, -1, torch.float32)
+            of_query = (of_scores @ scaled_keys).mul_(scale)
+            of_keys = (scaled_query.transpose(-2, -1) @ of_scores).transpose(-2, -1).mul(scale)
+        every = zip((of_query, of_keys, of_values), ctx.needs_input_grad, strict=False)
+        return *(each.to(query.dtype) if needed else None for each, needed in every), None, None
+
+
+def _scale(query: Tensor) -> float:
+    """The root of 1 / sqrt(d): queries and keys are each multiplied by it."""
+    return math.sqrt(1 / math.sqrt(query.shape[-1]))
+
+
+def _scaled(query: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    return query.float() * _scale(query), keys.float() * _scale(query)
+
+
+def _weights(query: Tensor, keys: Tensor, blocked: Tensor | None) -> Tensor:
+    scores = query @ keys.transpose(-2, -1)
+    return torch.softmax(scores if blocked is None else scores.add_(_added(blocked, scores.dtype)), -1)

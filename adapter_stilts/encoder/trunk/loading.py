@@ -130,7 +130,8 @@ def half_copies(name: str, revision: str, fingerprint: str) -> dict[str, str]:
     folder = hub.find(name, revision or None).folder
     source = weights.find_weights(folder)
     wanted = [tensor for tensor, _ in empty_model(read_config(folder)).named_parameters()]
-    return {half: mark for half, mark in weights.rounded_fingerprints(source, wanted).items() if mark != fingerprint}
+    marks = weights.half_fingerprints(source, wanted, fingerprint)
+    return {half: mark for half, mark in marks.items() if mark != fingerprint}
 
 
 def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:

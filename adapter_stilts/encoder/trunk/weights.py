@@ -4,7 +4,7 @@ Nothing is unpickled in this process (`unpickle.py`). A trunk's fingerprint does
 called, nor on how they are sharded or run. Each tensor is hashed as its float32 values. Every float16 and bfloat16
 value is a float32 value, so a file stored in half precision has the fingerprint of the same file widened; rounding a
 float32 file to half precision changes its weights and its fingerprint. Which fingerprints its rounded copies have can
-be told beforehand (`rounded_fingerprints`). The pooler and the heads are not part of it.
+be told beforehand (`half_fingerprints`). The pooler and the heads are not part of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,8 +27,8 @@ from torch import Tensor
 from adapter_stilts.encoder.transfer import first
 from adapter_stilts.encoder.trunk.config import REFETCH
 from adapter_stilts.encoder.trunk.unpickle import to_safetensors
-from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.files import disk_errors, from_json, read_bytes, sha256
+from adapter_stilts.errors import ArtefactError, MissingError, StiltsError
+from adapter_stilts.files import disk_errors, from_json, read_bytes, sha256, write_json
 
 LOG = logging.getLogger("adapter_stilts")
 
@@ -41,6 +42,7 @@ PICKLED = "pytorch_model.bin"
 DAMAGED = "the file is truncated or damaged; fetch it again"
 FLOATS = ("F32", "F16", "BF16", "F64")
 PIECE = 1 << 22  # values hashed at a time
+LARGE = 1 << 26  # bytes of weights that take a moment to hash
 HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -142,8 +144,25 @@ def digest(source: Source, name: str, pool: Executor, into: Tensor | None = None
     return b"".join(pool.map(read, range(0, shape[0], step)))
 
 
-def rounded_fingerprints(source: Source, names: Iterable[str]) -> dict[str, str]:
-    """By precision, the fingerprint that a copy of these weights stored in it has: of every value rounded to it."""
+def half_fingerprints(source: Source, names: Iterable[str], fingerprint: str) -> dict[str, str]:
+    """By precision, the fingerprint that a copy of these weights stored in it has: of every value rounded to it.
+
+    Those of a large trunk are kept in the cache, under the fingerprint of its weights.
+    """
+    kept = cache_folder() / f"{fingerprint}.json"
+    if sum(path.stat().st_size for path in {path for path, _ in source.places.values()}) < LARGE:
+        return _half_fingerprints(source, names)
+    with suppress(OSError, ValueError):
+        known = from_json(read_bytes(kept))
+        if isinstance(known, dict) and [type(known.get(half)) for half in HALVES] == [str, str]:
+            return {half: known[half] for half in HALVES}
+    made = _half_fingerprints(source, names)
+    with suppress(StiltsError):  # a cache that cannot be written is none
+        write_json(kept, made)
+    return made
+
+
+def _half_fingerprints(source: Source, names: Iterable[str]) -> dict[str, str]:
     digests: dict[str, dict[str, tuple[torch.Size, bytes]]] = {half: {} for half in HALVES}
     with threads() as pool:
         for name in names:
@@ -201,7 +220,7 @@ def _copied(pickle: Path) -> Path:
     """A pickle's copy as safetensors, made at the first call and kept under the hash of its bytes."""
     if not pickle.is_file():
         raise MissingError(f"there is no {pickle.name}", where=str(pickle.parent), do=REFETCH)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adapter-stilts" / "trunks"
+    cache = cache_folder()
     copy = cache / f"{sha256(pickle)}.safetensors"
     if not copy.is_file():
         with disk_errors(copy):
@@ -213,6 +232,11 @@ def _copied(pickle: Path) -> Path:
                 (Path(work) / copy.name).replace(copy)
         LOG.warning("%s is a pickle; its tensors were read in a process of their own and are kept in %s", pickle, copy)
     return copy
+
+
+def cache_folder() -> Path:
+    """Where what is made of trunks once is kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adapter-stilts" / "trunks"
 
 
 def _canonical(name: str) -> str:
