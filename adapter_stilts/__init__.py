@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adapter_stilts.door.conversion import convert
+    from adapter_stilts.door.conversion import convert, mteb_model
     from adapter_stilts.door.run import Run
     from adapter_stilts.door.share import pull, push
     from adapter_stilts.door.vectors import Pair, encode, mine, search
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 
 DOOR = {
     "Run": "adapter_stilts.door.run",
-    "convert": "adapter_stilts.door.conversion",
+    **dict.fromkeys(("convert", "mteb_model"), "adapter_stilts.door.conversion"),
     **dict.fromkeys(
         ("compare", "evaluate", "fuse", "load", "merge", "predict", "study", "train"), "adapter_stilts.door.verbs"
     ),

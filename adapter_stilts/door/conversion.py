@@ -1,4 +1,4 @@
-"""`convert` as a function: a run in the form of another library, and back."""
+"""`convert` as a function: a run in the form of another library, and back; and a run as a model of mteb."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from adapter_stilts.convert import verb
 from adapter_stilts.door.run import Run
-from adapter_stilts.door.words import AnyPath, AnyRun, path_of, text_of
+from adapter_stilts.door.words import AnyPath, AnyRun, path_of, run_or_trunk, text_of
 from adapter_stilts.errors import refuse
 from adapter_stilts.reporting import Logged, Reporter
 
@@ -49,3 +49,22 @@ def convert(
     taken = verb.Taken(text_of(trunk), task, given, language)
     verb.convert_from(Path(run), from_ or "", Path(out), taken, overwrite=overwrite, say=say)
     return Run(Path(out))
+
+
+def mteb_model(
+    run: AnyRun | None = None,
+    *,
+    trunk: AnyPath | None = None,
+    layer: int | str | None = None,
+    pool: str | None = None,
+    precision: str = "auto",
+    prefix: str = "",
+) -> Any:
+    """A run, or a bare trunk, as mteb takes a model: `mteb.evaluate(mteb_model(run, layer=8), tasks)`.
+
+    Its vectors are those of `encode`. It needs the library mteb.
+    """
+    from adapter_stilts.convert.libraries.mteb_encoder import Encoder  # only now: mteb may be absent
+
+    folder, name = run_or_trunk(run, trunk)
+    return Encoder(folder, text_of(name), layer=layer, pool=pool, precision=precision, prefix=prefix)
