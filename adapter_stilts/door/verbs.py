@@ -155,6 +155,9 @@ def merge(
     split: int | Sequence[int] | None = None,
     start: AnyRun | None = None,
     head: AnyRun = "",
+    search: str = "",
+    data: Any = None,
+    languages: Names = None,
     bake: bool = False,
     config: AnyPath | None = None,
     settings: Settings = None,
@@ -167,15 +170,17 @@ def merge(
     """Merge finished runs into one by arithmetic on what their adapters change; returns the Run, as `train` does.
 
     head  a run whose head it gets, "merge" for the mean of heads with the same labels, or "none"
+    search  "dev:TASK" chooses weights and density on validation rows of `languages`, from `data`
     bake  write a trunk with the merged adapter in its weights, and return what is said of it
     """
     runs = [folder_of(run) for run in _list(sources)]
     words: dict[str, object] = {"merging": "merge", "sources": runs, "method": method, "density": density, "rank": rank}
     words |= {"weights": list(weights or ()), "scale": scale, "split": [split] if isinstance(split, int) else split}
     words |= {"start": None if start is None else folder_of(start), "seed": seed}
+    words |= {"data": _given(data), "languages": _names(languages)}
     chosen = configured(config, settings, words)
     where: dict[str, Any] = {"out": path_of(out), "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
-    where |= {"head": folder_of(head) if isinstance(head, Run) else str(head), "bake": bake}
+    where |= {"head": folder_of(head) if isinstance(head, Run) else str(head), "bake": bake, "search": search}
     return _made(merging.merge(tuple(map(Path, runs)), chosen, **where, report=reporter or Logged()))
 
 

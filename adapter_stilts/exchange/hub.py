@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, errors, hf_hub_download
+from huggingface_hub import HfApi, constants, errors, hf_hub_download
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from adapter_stilts.encoder.trunk.hub import switched_off
@@ -73,7 +74,14 @@ def upload(folder: Path, repository: Repository, *, public: bool, title: str) ->
         if branch:
             api.create_branch(repository.id, branch=branch, exist_ok=True)
         options: dict[str, Any] = {"revision": branch, "commit_message": title, "delete_patterns": list(REPLACED)}
-        made = api.upload_folder(repo_id=repository.id, folder_path=folder, **options)
+        send = partial(api.upload_folder, repo_id=repository.id, folder_path=folder, **options)
+        try:
+            made = send()
+        except NETWORK as error:
+            if "xet" not in str(error) or constants.HF_HUB_DISABLE_XET:
+                raise
+            with _without_xet():  # a hub of one's own that takes large files as Git does
+                made = send()
     return str(made.oid)
 
 
@@ -83,6 +91,15 @@ def _api() -> HfApi:
 
 def _endpoint() -> str | None:
     return os.environ.get("HF_ENDPOINT") or None
+
+
+@contextmanager
+def _without_xet() -> Iterator[None]:
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = False
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.sharing.card import CARD
 from adapter_stilts.sharing.manifest import MANIFEST, Manifest, read_manifest
-from adapter_stilts.sharing.metadata import read_licence
+from adapter_stilts.sharing.metadata import LICENCE_NAME, read_licence
 
 
 def push(
@@ -42,6 +42,9 @@ def push(
     target = place(where, revision)
     if not isinstance(target, Repository) and target.path.resolve() == run.resolve():
         raise UsageError("the bundle would take the place of the run", where=where, do="name another place")
+    if licence and not LICENCE_NAME.fullmatch(licence):
+        do = "write it as the hub does: apache-2.0, cc-by-4.0 ..."
+        raise UsageError(f"'{licence}' is no name of a licence", do=do)
     licence = licence or read_licence(run / CARD)
     if public or (isinstance(target, Repository) and _seen_by_all(target, public)):
         _check_card(run, licence)

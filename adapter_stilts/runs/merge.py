@@ -8,7 +8,7 @@ for what their own adapter made of a text, so which one it has is always said: a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from adapter_stilts import environment
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import dump, load
 from adapter_stilts.config.places import LOCAL, travelling
-from adapter_stilts.config.schema import Adapter, Data, RunConfig, Task
+from adapter_stilts.config.schema import Adapter, Data, Merge, RunConfig, Task
 from adapter_stilts.encoder.composition import names
 from adapter_stilts.errors import ArtefactError, UsageError
 from adapter_stilts.files import IDENTITY, read_text, sha256, write_text
@@ -30,8 +30,9 @@ from adapter_stilts.runs.folder import claim, clear, locked, remove_remains, sta
 from adapter_stilts.runs.identity import handed_on
 from adapter_stilts.runs.lineage import Lineage, lineage
 from adapter_stilts.runs.material import history, leaks, unlearned
+from adapter_stilts.runs.merge_search import search as searched
 from adapter_stilts.runs.merged import MERGED, MergedRuns, merge_runs
-from adapter_stilts.runs.record import Trained, parent_facts, seen_of, trained
+from adapter_stilts.runs.record import Trained, parent_facts, seen_of, split_facts, trained
 from adapter_stilts.runs.results import write_results
 from adapter_stilts.runs.subject import remembered
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle, save_parts, verify_files
@@ -41,6 +42,7 @@ from adapter_stilts.sharing.manifest import (
     MANIFEST,
     NO_HEAD,
     TASK_FILE,
+    DataFacts,
     Manifest,
     PartFacts,
     TrainingFacts,
@@ -48,6 +50,7 @@ from adapter_stilts.sharing.manifest import (
     write_manifest,
 )
 from adapter_stilts.sharing.places import known_trunk, remember
+from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
 
 MEAN = "merge"  # in the place of the run whose head is taken
@@ -82,6 +85,7 @@ def merge(
     *,
     head: str,
     bake: bool = False,
+    search: str = "",
     out: Path | None,
     runs: Path,
     overwrite: bool,
@@ -92,11 +96,15 @@ def merge(
 
     head  the folder of a run whose heads it gets; "merge": the mean of all; "none"; "" is a single run's own, else none
 
+    search  "dev:TASK" chooses weights and density on validation rows (merge_search.py)
     bake  write the trunk with the merged adapter in its weights, in the place of a run
 
     What was written is read again and compared bit by bit.
     """
     parents = tuple(load_bundle(source) for source in sources)
+    tried = searched(search, parents, config, _builder(parents, config, head), report) if search else None
+    if tried is not None:
+        config = config.model_copy(update={"merge": tried.chosen})
     merged = merge_runs(parents, config.merge, config.training.seed)
     line = lineage("merge", parents, MERGED, merged.part.facts["kind"], merged=merged.part)
     if bake:
@@ -104,7 +112,8 @@ def merge(
             report.say(note)
         return baked(parents[0], line.composition, _parts(line, merged, Heads((), NO_HEAD, None)), out, report)
     heads = heads_of(parents, head, merged.facts.weights)
-    facts = merged.facts.model_copy(update={"head": heads.name})
+    found: dict[str, Any] = {"search": tried.facts} if tried is not None else {}
+    facts = merged.facts.model_copy(update={"head": heads.name, **found})
     settings = config.merge.model_dump(mode="json", exclude={"start"})
     of_heads = [heads.name, handed_on(heads.source.manifest)] if heads.source else [NO_HEAD]
     weights = list(map(handed_on, merged.made_of))
@@ -132,7 +141,8 @@ def merge(
         remember(folder, trunk=known_trunk(parents[0].folder))
         if heads.source is not None and (heads.source.folder / TASK_FILE).is_file():
             write_text(folder / TASK_FILE, read_text(heads.source.folder / TASK_FILE))
-        manifest = _manifest(parents, replace(merged, facts=facts), heads, line, identity, folder)
+        loaded = tried.loaded if tried is not None else ()
+        manifest = _manifest(parents, replace(merged, facts=facts), heads, line, loaded, identity, folder)
         _write(folder, manifest, _parts(line, merged, heads))
     return trained(folder)
 
@@ -150,6 +160,21 @@ def heads_of(parents: Sequence[Bundle], choice: str, weights: Sequence[float]) -
     if not source.of("head"):
         return Heads((), NO_HEAD, None)
     return Heads(source.of("head"), source.manifest.name, source)
+
+
+def _builder(parents: Sequence[Bundle], config: RunConfig, head: str) -> Callable[[Merge], Bundle]:
+    """A merge to the bundle it would be, in memory."""
+
+    def build(merging: Merge) -> Bundle:
+        merged = merge_runs(parents, merging, config.training.seed)
+        heads = heads_of(parents, head, merged.facts.weights)
+        line = lineage("merge", parents, MERGED, merged.part.facts["kind"], merged=merged.part)
+        of = heads.source.manifest if heads.source else parents[0].manifest
+        changed = {"composition": str(line.composition), "format": of.format if heads.source else "", "tasks": of.tasks}
+        manifest = parents[0].manifest.model_copy(update=changed)
+        return replace(parents[0], manifest=manifest, parts=tuple(_parts(line, merged, heads)))
+
+    return build
 
 
 def _told(heads: Heads) -> str:
@@ -204,13 +229,21 @@ def _config(config: RunConfig, parents: Sequence[Bundle], heads: Heads, merged: 
 
 
 def _manifest(
-    parents: Sequence[Bundle], merged: MergedRuns, heads: Heads, line: Lineage, identity: str, folder: Path
+    parents: Sequence[Bundle],
+    merged: MergedRuns,
+    heads: Heads,
+    line: Lineage,
+    loaded: Sequence[Loaded],
+    identity: str,
+    folder: Path,
 ) -> Manifest:
-    """All but the hashes of the files."""
+    """All but the hashes of the files. loaded: the rows that the merge was chosen on."""
     first, source = parents[0].manifest, heads.source.manifest if heads.source else None
     manifests = [parent.manifest for parent in parents]
-    seen = history((), manifests)
-    data = tuple(dict.fromkeys(fact.model_dump_json() for manifest in manifests for fact in manifest.data))
+    seen = history(loaded, manifests)
+    chosen_on = [DataFacts.model_validate(split_facts(split)) for split in loaded]
+    facts_of = (*(fact for manifest in manifests for fact in manifest.data), *chosen_on)
+    data = {fact.model_dump_json(): fact for fact in facts_of}
     trunk = [row.model_copy(update={"active": True}) for row in first.parts if row.role == "trunk"]
     rows = [
         PartFacts(part=part.name, role=part.role, active=True, trained=False, parameters=_count(part))
@@ -228,7 +261,7 @@ def _manifest(
         "composition": str(line.composition),
         "trunk": first.trunk,
         "parents": parent_facts(parents),
-        "data": [type(first.data[0]).model_validate_json(fact) for fact in data],
+        "data": tuple(data.values()),
         "seeds": {"training": merged.facts.seed},
         "versions": environment.versions(),
         "device": environment.device_name("cpu"),

@@ -112,7 +112,7 @@ def manifest_of(
             "copies": half_copies(trunk.name, trunk.revision, trunk.fingerprint),
         },
         "parents": parent_facts(prepared.parents),
-        "data": [_origin(split) for split in loaded],
+        "data": [split_facts(split) for split in loaded],
         "seeds": {"training": config.training.seed},
         "versions": environment.versions(),
         "device": environment.device_name(prepared.device),
@@ -248,7 +248,7 @@ def seen_of(parents: Iterable[Manifest], learned: Iterable[tuple[str, Sequence[s
     return {language: sorted(tasks) for language, tasks in sorted(seen.items())}
 
 
-def _origin(loaded: Loaded) -> dict[str, Any]:
+def split_facts(loaded: Loaded) -> dict[str, Any]:
     """Where a split came from, with its files' hashes, and that of its rows where these are no files of the user's."""
     facts = origin_facts(loaded.origin)
     facts["files"] = [{**file, "path": last_name(file["path"])} for file in facts["files"]]

@@ -131,6 +131,9 @@ def load_bundle(folder: Path) -> Bundle:
     if TASK_FILE in manifest.files:
         _check_task(folder / TASK_FILE)
     names = [name for name in manifest.files if name.endswith(".safetensors")]
+    described = {f"{name.removesuffix('.safetensors')}.json" for name in names}
+    if alone := [name for name in manifest.files if "/" in name and name not in (*names, *described)]:
+        raise ArtefactError(f"the manifest lists {alone[0]}, which is no part", where=str(folder), do=FETCH_AGAIN)
     bundle = Bundle(folder, manifest, tuple(_read_part(folder, name, manifest) for name in names))
     _check_composition(bundle)
     return bundle

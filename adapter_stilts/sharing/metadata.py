@@ -25,7 +25,8 @@ from adapter_stilts.tasks.languages import iso1
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 LANGUAGE = re.compile(r"[a-z]{2,3}")
-LICENCE = re.compile(r"^license: ['\"]?([\w.+-]+)['\"]?$", re.MULTILINE)
+LICENCE_NAME = re.compile(r"[\w.+-]+")
+LICENCE = re.compile(rf"^license: ['\"]?({LICENCE_NAME.pattern})['\"]?$", re.MULTILINE)
 UNDETERMINED = ("und", "mul")
 STILTS = "intermediate tasks: Phang et al. (2018), https://arxiv.org/abs/1811.01088"
 LONGEST = 1000  # characters of a text that is shown

@@ -30,8 +30,6 @@ def hub(monkeypatch):
         for module in ("constants", "file_download"):
             monkeypatch.setattr(f"huggingface_hub.{module}.HUGGINGFACE_CO_URL_TEMPLATE", files, raising=False)
         monkeypatch.setenv("HF_TOKEN", STANDIN["TOKEN"])
-        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         yield standin

@@ -377,6 +377,11 @@ def test_refuses_what_is_no_repository(typed):
         place(typed)
 
 
+def test_refuses_a_licence_that_the_hub_would_not_know(made, sent, tmp_path):
+    with pytest.raises(UsageError, match=r"'CC BY 4\.0' is no name of a licence(.|\n)*cc-by-4\.0"):
+        sent(made, tmp_path / "a.zip", licence="CC BY 4.0")
+
+
 def test_refuses_a_revision_of_a_place_on_this_machine():
     with pytest.raises(UsageError, match="a revision is of a repository"):
         place("nli.zip", "main")

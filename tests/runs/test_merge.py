@@ -290,3 +290,54 @@ def test_does_not_bake_what_is_no_change_of_weights(two, tmp_path):
     refused = CliRunner().invoke(app, ["merge", str(first), "--bake", "-o", str(tmp_path / "baked")])
     assert (refused.exit_code, (tmp_path / "baked").exists()) == (2, False)
     assert "'merged' is of kind seq_bn, which is no change of the trunk's weights" in refused.stderr
+
+
+def test_chooses_weights_on_validation_rows_alone(two, merged, data, tmp_path):
+    first, second = two()
+    words = ["merge", str(first), str(second), "--method", "ties", "--head", str(first), "--rank", "4"]
+    words += ["--search", "dev:nli", "--data", data("nli")[1], "-o", str(tmp_path / "found"), "--json"]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    facts = json.loads(result.stdout)["merge"]
+    found = facts["search"]
+    assert (found["split"], found["rows"], found["languages"]) == ("validation", 12, ["en"])
+    scores = [trial["score"] for trial in found["trials"]]
+    assert (scores[0], max(scores)) == (found["default"], found["chosen"])
+    best = next(trial for trial in found["trials"] if trial["score"] == found["chosen"])
+    assert (facts["weights"], facts["density"]) == (best["weights"], best["density"])
+    assert 5 < len(scores) <= 48
+    assert "which was the start" in result.stderr
+    kept = load_bundle(tmp_path / "found").manifest
+    assert {data.split for data in kept.data} == {"train", "validation"}
+    scored = CliRunner().invoke(app, ["eval", str(tmp_path / "found"), "--tasks", "nli", *validation(data), "--json"])
+    (accuracy,) = (row for row in json.loads(scored.stdout)["results"] if row["metric"] == "accuracy")
+    assert accuracy["score"] == pytest.approx(found["chosen"], abs=1e-6)
+    again = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert "nothing to do" in again.stderr
+
+
+def validation(data) -> list[str]:
+    """The validation rows as test rows."""
+    return ["--data", data("nli")[1].replace("validation", "test", 1)]
+
+
+def test_says_what_cannot_be_searched(two, data):
+    first, second = two()
+    words, rows = ["merge", str(first), str(second)], ["--data", data("nli")[1]]
+    wrong = {
+        "names no validation rows": ["--search", "nli"],
+        "has no validation rows that a merge is chosen on": ["--search", "dev:tatoeba"],
+        "needs a head, and": ["--search", "dev:nli", *rows],
+        "has neither weights nor a density": [
+            "--search",
+            "dev:nli",
+            "--method",
+            "model_stock",
+            "--head",
+            str(first),
+            *rows,
+        ],
+    }
+    for said, more in wrong.items():
+        result = CliRunner().invoke(app, [*words, *more])
+        assert (result.exit_code, said in result.stderr) == (2, True), result.stderr

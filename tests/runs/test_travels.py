@@ -114,7 +114,7 @@ def test_takes_a_trunk_that_is_stored_in_half_precision_for_the_same(trained, ti
 
 def test_notices_a_trunk_that_was_trained_on_and_stored_in_half_precision(trained, tiny_folder, tmp_path):
     trunk = load_trunk(str(tiny_folder), precision="fp32")
-    tuned = {name: weight.detach().clone() for name, weight in trunk.model.named_parameters()}
+    tuned = {name: weight.detach().clone() for name, weight in trunk.model.tensors().items()}
     next(iter(tuned.values())).view(-1)[7] *= 1.1
     for name, dtype in (("whole", torch.float32), ("half", torch.float16)):
         save_trunk(trunk, tmp_path / name, dtype, tuned)

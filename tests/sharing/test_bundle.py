@@ -159,6 +159,15 @@ def test_refuses_weights_that_are_listed_without_their_description(bundle, manif
         load_bundle(bundle())
 
 
+@pytest.mark.parametrize("name", ["adapter/other.json", "head/notes.txt"])
+def test_refuses_a_listed_file_that_is_no_part(bundle, manifest, name):
+    (bundle() / name).write_text("{}")
+    listed = [*json.loads((bundle() / MANIFEST).read_text())["files"], name]
+    write_manifest(bundle(), manifest(files={path: adapter_stilts.files.sha256(bundle() / path) for path in listed}))
+    with pytest.raises(ArtefactError, match=f"lists {name}, which is no part"):
+        load_bundle(bundle())
+
+
 @pytest.mark.parametrize("name", ["a/b", "..", ".hidden", "a b", ""])
 def test_refuses_a_name_that_is_no_file_name(tmp_path, parts, name):
     with pytest.raises(StiltsError, match="cannot name a file"):

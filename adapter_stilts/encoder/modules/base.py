@@ -119,6 +119,12 @@ class AdapterParts(nn.Module):
         """What it does at a site of a layer."""
         return self._sites.get((layer, site))
 
+    @property
+    def lowest(self) -> int:
+        """The lowest layer whose input it leaves as it is; 0 where it acts on the embeddings or is a trunk."""
+        below = self.trunk is not None or self.at(INVERTIBLE) is not None or self.at(PREFIX) is not None
+        return 0 if below else min((layer for layer, _ in self._sites), default=self.depth)
+
     def prefixes(self, batch: int) -> Mapping[int, Prefix]:
         """Its keys and values by layer, for a batch of so many rows."""
         module: Any = self.at(PREFIX)
