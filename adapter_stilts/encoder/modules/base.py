@@ -48,7 +48,8 @@ class Change(nn.Module):
 
         hidden  [B, T, *]  what the site computed
         source  [B, T, *]  what it was computed from
-        norm               on the stream: `hidden` to the layer norm of its sum with the residual
+        norm               on the stream: `hidden` to the layer norm of its sum with the residual; at a projection: what
+                           it makes of an input, without its bias
         """
         raise NotImplementedError
 
