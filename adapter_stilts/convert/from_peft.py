@@ -32,6 +32,7 @@ from adapter_stilts.convert.peft import (
     vera_projections,
 )
 from adapter_stilts.encoder.kinds import kinds, resolve
+from adapter_stilts.encoder.modules.projections import WORDS
 from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.encoder.trunk.config import TrunkConfig
 from adapter_stilts.errors import ArtefactError
@@ -82,6 +83,14 @@ def read(folder: Path, model: TrunkModel, config: TrunkConfig) -> Foreign:
         settings |= {"r": asked.r, "dropout": float(asked.vera_dropout), "d_initial": float(asked.d_initial)}
         settings["projection_seed"] = asked.projection_prng_key
         _check_projections(rest, resolve(kinds[kind], settings), model, where)
+    elif inputs := {place for place in places if peft_configs.is_feedforward(asked, modules[place])}:
+        kind, scaled = "ia3_ff", {site for _, site in inputs}
+        if any(site in scaled and (layer, site) not in inputs for layer, site in places):
+            what = f"feedforward_modules name {', '.join(sorted(scaled))} in some layers alone, which has no equal here"
+            raise ArtefactError(what, where=where, do="train it with the same modules in every layer")
+        settings["scaled_inputs"] = tuple(word for site, word in WORDS.items() if site in scaled)
+        for place in inputs:
+            places[place] = {"lora_A": places[place]["lora_B"]}
     tensors = {f"{canonical(place)}.{leaf}": tensor for place, of in places.items() for leaf, tensor in of.items()}
     return Foreign(folder.resolve().name, kind, settings, tensors, _head(folder, rest, config), tuple(notes))
 
@@ -129,10 +138,6 @@ def _check_targets(asked: Any, places: Mapping[Place, object], modules: Mapping[
             what = f"'{module}' has weights, and target_modules do not name it"
             what = what if place in places else f"'{module}' is one of target_modules, and has no weights"
             raise ArtefactError(what, where=where, do="save the adapter again with peft")
-        inputs = getattr(asked, "feedforward_modules", None)
-        if inputs and place in places and peft_configs.is_feedforward(asked, module):
-            what = f"feedforward_modules names '{module}', whose inputs are scaled; here outputs are"
-            raise ArtefactError(what, where=where, do="train it with feedforward_modules=[]")
     if not places:
         what = "no weights for any projection of the trunk"
         raise ArtefactError(what, where=where, do="name the trunk it was trained on with --trunk")

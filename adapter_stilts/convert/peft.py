@@ -9,7 +9,7 @@ Tensors are written as they are. Several LoRAs that add up (stack, average) are 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,7 +22,7 @@ from adapter_stilts.convert.heads import their_head
 from adapter_stilts.encoder.composition import Average, Composition, Fuse, Name
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.modules.base import PROJECTIONS
-from adapter_stilts.encoder.modules.projections import ATTENTION, sites_asked
+from adapter_stilts.encoder.modules.projections import ATTENTION, WORDS, sites_asked
 from adapter_stilts.encoder.modules.vera import Projections
 from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.errors import UsageError
@@ -34,7 +34,7 @@ Settings: TypeAlias = Mapping[str, Any]
 
 WEIGHTS = "adapter_model.safetensors"
 FRONT = "base_model.model."
-METHODS = {"lora": "LORA", "rslora": "LORA", "dora": "LORA", "vera": "VERA", "ia3": "IA3"}
+METHODS = {"lora": "LORA", "rslora": "LORA", "dora": "LORA", "vera": "VERA", "ia3": "IA3", "ia3_ff": "IA3"}
 LEAVES = {  # ours -> theirs; of (IA)^3 the only one
     "lora_A": "lora_A.weight",
     "lora_B": "lora_B.weight",
@@ -62,7 +62,7 @@ def write(source: Source, out: Path) -> list[str]:
     theirs = their_head(head, source.config) if head is not None else None
     base = source.model.stored if theirs is not None else ""
     tensors = _named(part, kind, settings, source.model, base)
-    fields = {**_method(kind, settings), **_targets(settings, source.model)}
+    fields = {**_method(kind, settings), **_targets(kind, settings, source.model)}
     fields |= {"base_model_name_or_path": source.trunk_name, "revision": source.trunk["revision"]}
     fields["inference_mode"] = True
     if head is not None and theirs is not None:
@@ -175,7 +175,7 @@ def _named(part: Part, kind: str, settings: Settings, model: TrunkModel, base: s
         if place not in modules:
             what = f"'{part.name}' changes queries, keys or values, which are one module in transformers' class"
             raise UsageError(what, do="convert it --to sentence-transformers or onnx, where it is baked in")
-        tensors[f"{FRONT}{base}{modules[place]}.{SCALE if kind == 'ia3' else LEAVES[leaf]}"] = tensor
+        tensors[f"{FRONT}{base}{modules[place]}.{SCALE if METHODS[kind] == 'IA3' else LEAVES[leaf]}"] = tensor
     if kind == "vera":
         shared = vera_projections(settings, model)
         tensors |= {theirs: getattr(shared, own) for own, theirs in SHARED.items()}
@@ -184,8 +184,8 @@ def _named(part: Part, kind: str, settings: Settings, model: TrunkModel, base: s
 
 def _method(kind: str, settings: Settings) -> dict[str, Any]:
     """peft's own settings of a kind."""
-    if kind == "ia3":
-        return {"feedforward_modules": []}
+    if METHODS[kind] == "IA3":
+        return {}
     if kind == "vera":
         own = {"projection_prng_key": settings["projection_seed"], "vera_dropout": settings["dropout"]}
         return {**own, "r": settings["r"], "d_initial": settings["d_initial"], "save_projection": True}
@@ -193,18 +193,27 @@ def _method(kind: str, settings: Settings) -> dict[str, Any]:
     return {**own, "use_rslora": kind == "rslora", "use_dora": kind == "dora"}
 
 
-def _targets(settings: Settings, model: TrunkModel) -> dict[str, Any]:
-    """target_modules: the ends of modules' names where they mean the same, else a regular expression."""
-    sites, left = sites_asked(settings), settings["leave_out"]
+def _targets(kind: str, settings: Settings, model: TrunkModel) -> dict[str, Any]:
+    """target_modules, and of (IA)^3 those whose inputs are scaled."""
+    sites, chosen = sites_asked(settings), settings.get("scaled_inputs", ())
+    targets = {"target_modules": _meant(sites, settings["leave_out"], model)}
+    if METHODS[kind] == "IA3":
+        inputs = [site for site in sites if WORDS[site] in chosen]
+        targets["feedforward_modules"] = _meant(inputs, settings["leave_out"], model) if inputs else []
+    return targets
+
+
+def _meant(sites: Sequence[str], left: Sequence[int], model: TrunkModel) -> list[str] | str:
+    """The ends of modules' names where they mean these sites alone, else a regular expression."""
     modules = {place: name for place, name in modules_of(model).items() if place[0] == 0}
     ends = {site: model.projections[site][0].removeprefix("attention.self.") for site in sites}
-    meant = {place[1] for place, name in modules.items() if any(f".{name}".endswith(f".{e}") for e in ends.values())}
+    meant = {place[1] for place, name in modules.items() if any(name.endswith(end) for end in ends.values())}
     if meant == set(sites) and not left:
-        return {"target_modules": [ends[site] for site in sites]}
+        return [ends[site] for site in sites]
     layers = [str(layer) for layer in range(model.shape.layers) if layer not in left]
-    start = modules[next(iter(modules))].partition(".0.")[0].replace(".", r"\.")
+    start = next(iter(modules.values())).partition(".0.")[0].replace(".", r"\.")
     named = "|".join(model.projections[site][0].replace(".", r"\.") for site in sites)
-    return {"target_modules": rf"(.*\.)?{start}\.({'|'.join(layers)})\.({named})"}
+    return rf"(.*\.)?{start}\.({'|'.join(layers)})\.({named})"
 
 
 def _read_me(source: Source, model: str, head: Part | None) -> str:

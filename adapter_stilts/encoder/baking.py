@@ -7,9 +7,11 @@ and, for the bias, on nothing: every kind and composition is baked by the arithm
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from adapter_stilts.encoder.kinds import Kind
 from adapter_stilts.encoder.model import AdapterEncoder
@@ -61,7 +63,8 @@ def baked_weights(encoder: AdapterEncoder, beside: frozenset[str] = frozenset())
 def _bake(active: Active, layer: int, site: str, weight: Tensor, bias: Tensor | None = None) -> None:
     """Change a projection's weight [outputs, inputs] and bias [outputs] in place."""
     identity = torch.eye(weight.shape[1], device=weight.device)
-    weight.copy_(active.at(layer, site, weight.T.clone()[None], identity[None])[0].T)
+    product = partial(functional.linear, weight=weight.clone())
+    weight.copy_(active.at(layer, site, weight.T.clone()[None], identity[None], product)[0].T)
     if bias is not None:
         nothing = torch.zeros(1, 1, weight.shape[1], device=weight.device)
-        bias.copy_(active.at(layer, site, bias.clone()[None, None], nothing)[0, 0])
+        bias.copy_(active.at(layer, site, bias.clone()[None, None], nothing, product)[0, 0])

@@ -107,7 +107,7 @@ def _checked(kind: Kind, name: str, value: object) -> Setting:
     """The value in the type of its default; a whole number will do where a fraction is expected."""
     default = kind.settings[name]
     within = isinstance(value, int | float) and (value == 0 or 1 / LARGEST <= abs(value) <= LARGEST)
-    of = str if name == "attn_matrices" else int
+    of = str if name in ("attn_matrices", "scaled_inputs") else int
     if isinstance(default, tuple) and isinstance(value, (list, tuple)) and all(type(item) is of for item in value):
         return tuple(value)
     if isinstance(value, str) and (isinstance(default, str) or (name == "scaling" and value in ("learned", "channel"))):
@@ -248,6 +248,17 @@ for _kind in (
         rate=3e-3,
         fresh=0.0,
         parts=(part("ia3"),),
+        refuses={"fuse": f"{FUSION_WEIGHS}, and (IA)^3 scales the projections"},
+    ),
+    Kind(
+        "ia3_ff",
+        "ia3 with scales on what goes into projections, too: the paper's feed-forward block",
+        "https://arxiv.org/abs/2205.05638",
+        _settings(attn_matrices=("k", "v"), scaled_inputs=("output",), **PROJECTIONS | {"output_lora": True}),
+        frozenset({"linear"}),
+        rate=3e-3,
+        fresh=0.0,
+        parts=(part("ia3_ff", init_weights="ia3"),),
         refuses={"fuse": f"{FUSION_WEIGHS}, and (IA)^3 scales the projections"},
     ),
     Kind(

@@ -12,7 +12,7 @@ Hidden state 0 is the embedding output, hidden state i the output of layer i. La
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from adapter_stilts.encoder.composition import NAME, Composition, Fuse, fusion_name, fusions, names, validate
+from adapter_stilts.encoder.composition import NAME, Composition, Fuse, fusion_name, fusions, names, parse, validate
 from adapter_stilts.encoder.kinds import Kind, Setting, kinds, resolve
 from adapter_stilts.encoder.modules.base import AdapterParts, Invertible, build
 from adapter_stilts.encoder.modules.fusion import FusionParts
@@ -86,6 +86,17 @@ class AdapterEncoder(nn.Module):
         parts = make()
         copy_into(f"adapter '{name}'", parts, tensors, *place)
         self.adapters[name], self._kinds[name] = self._taken_in(parts), kinds[kind]
+
+    def remove(self, name: str) -> None:
+        """Let go of an adapter and its memory; UsageError for one that is active or fused."""
+        if name not in self.adapters:
+            raise unknown_name("adapter", name, self.adapters)
+        used = name in self._used or any(name in names(parse(fusion)) for fusion in self.fusions)
+        refuse(used, f"the adapter '{name}' is in use", "activate another composition first")
+        parts = self.adapters.pop(name)
+        del self._kinds[name]
+        self._trained -= {name}
+        self._held = nn.ModuleList(held for held in self._held if held is not parts)
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """An adapter's own tensors, copied, float32, on the CPU, under names without the adapter's in them."""
@@ -173,6 +184,24 @@ class AdapterEncoder(nn.Module):
             state = self.running().run(index, state, padded, active)
         return state
 
+    def hidden_each(
+        self, compositions: Sequence[Composition], input_ids: Tensor, attention_mask: Tensor, layer: int | None = None
+    ) -> list[Tensor]:
+        """`hidden` under each of several compositions; what lies below the lowest of their adapters runs once."""
+        before, wanted = self.composition, self.trunk.depth if layer is None else layer
+        lowest = [self.adapters[name].lowest for each in compositions for name in names(each) if name in self.adapters]
+        try:
+            self.activate(None)
+            shared = min((wanted, *lowest))
+            start = (shared, self.hidden(input_ids, attention_mask, shared)) if shared > 0 else None
+            states = []
+            for composition in compositions:
+                self.activate(composition)
+                states.append(deque(self._states(input_ids, attention_mask, layer, start), maxlen=1)[0])
+            return states
+        finally:
+            self.activate(before)
+
     def before_decoder(self, hidden: Tensor) -> Tensor:
         """[..., H] with the active invertible adapters undone: what the output embedding of masked text reads."""
         for block in reversed(self._invertible()):
@@ -216,7 +245,10 @@ class AdapterEncoder(nn.Module):
         """Of the whole trunk, however many are held."""
         return self.trunk.config.num_hidden_layers
 
-    def _states(self, input_ids: Tensor, attention_mask: Tensor, layer: int | None) -> Iterator[Tensor]:
+    def _states(
+        self, input_ids: Tensor, attention_mask: Tensor, layer: int | None, start: tuple[int, Tensor] | None = None
+    ) -> Iterator[Tensor]:
+        """Hidden states up to a layer. start: one that is known already, with its number."""
         last = self.trunk.depth if layer is None else layer
         if not 0 <= last <= self.trunk.depth:
             do = f"choose one from 0 (embeddings) to {self.trunk.depth}"
@@ -231,11 +263,11 @@ class AdapterEncoder(nn.Module):
             run = partial(checkpoint, model.run, use_reentrant=False)
         with torch.autocast(input_ids.device.type, dtype=torch.bfloat16) if half else nullcontext():
             active, padded = self._active(attention_mask), padding(attention_mask)
-            state = model.embed(input_ids)
-            for block in self._invertible():
+            first, state = start or (0, model.embed(input_ids))
+            for block in self._invertible() if start is None else ():
                 state = block(state).float()
             yield state
-            for index in range(last):
+            for index in range(first, last):
                 state = run(index, state, padded, active)
                 yield state
 

@@ -28,6 +28,7 @@ CASES = [
     ("qa", "dora", {"r": 4, "attn_matrices": ["v"], "output_lora": True}),
     ("ner", "vera", {"r": 4, "intermediate_lora": True, "projection_seed": 3}),
     ("choice", "ia3", {"output_lora": True}),
+    ("nli", "ia3_ff", {"leave_out": [1]}),
 ]
 
 
@@ -134,6 +135,8 @@ def foreign(config, trunk: Path, folder: Path):
         LoraConfig(r=4, rank_pattern={"value": 3}, use_dora=True, use_rslora=True, fan_in_fan_out=False),
         VeraConfig(r=4, target_modules=["query", "intermediate.dense"], projection_prng_key=9),
         IA3Config(target_modules=["key", "value", "intermediate.dense"], feedforward_modules=[]),
+        IA3Config(target_modules=["key", "value", "output.dense"], feedforward_modules=["output.dense"]),
+        IA3Config(target_modules=["key", "intermediate.dense"], feedforward_modules=r".*intermediate\.dense"),
     ],
     ids=lambda config: str(config.peft_type),
 )

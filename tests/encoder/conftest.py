@@ -22,6 +22,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "dora": {"r": 4, "alpha": 8},
     "vera": {"r": 4},
     "ia3": {},
+    "ia3_ff": {},
     "prefix_tuning": {"prefix_length": 3, "bottleneck_size": 8},
     "mam": {"prefix_length": 3, "bottleneck_size": 8, "reduction_factor": 4},
     "full": {},

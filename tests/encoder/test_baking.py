@@ -16,7 +16,7 @@ from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
 
-ADAPTERS = {"l": "lora", "r": "rslora", "d": "dora", "v": "vera", "s": "ia3", "w": "full"}
+ADAPTERS = {"l": "lora", "r": "rslora", "d": "dora", "v": "vera", "s": "ia3", "f": "ia3_ff", "w": "full"}
 Make = Callable[..., AdapterEncoder]
 
 
@@ -32,7 +32,7 @@ def check(encoder: AdapterEncoder, batch: dict[str, torch.Tensor], plain: TrunkM
     torch.testing.assert_close(AdapterEncoder(other).eval().hidden(**batch), expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("text", ["l", "r", "d", "v", "s", "stack(l, d, s, v)", "average(l, s, weights=0.3/0.7)"])
+@pytest.mark.parametrize("text", ["l", "r", "d", "v", "s", "f", "stack(l, d, s, v)", "average(l, s, weights=0.3/0.7)"])
 def test_gives_what_the_adapters_give(text: str, make_encoder: Make, batch: dict[str, torch.Tensor], tiny_folder: Path):
     used = {name: kind for name, kind in ADAPTERS.items() if name in text.replace("stack", "").replace("average", "")}
     encoder = make_encoder(used, text)

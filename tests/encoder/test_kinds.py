@@ -141,7 +141,7 @@ def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_kind_says_what_it_is() -> None:
-    assert len(kinds) == 13
+    assert len(kinds) == 14
     for kind in kinds.values():
         assert kind.summary
         assert kind.paper.startswith("https://arxiv.org/abs/")

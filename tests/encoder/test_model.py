@@ -18,7 +18,7 @@ from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
 
 KINDS = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "rslora", "dora", "vera", "ia3"]
-KINDS += ["prefix_tuning", "mam", "full"]
+KINDS += ["ia3_ff", "prefix_tuning", "mam", "full"]
 Batch = dict[str, torch.Tensor]
 Make = Callable[..., AdapterEncoder]
 Settings = Mapping[str, dict[str, object]]

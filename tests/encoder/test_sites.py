@@ -31,7 +31,7 @@ from adapter_stilts.errors import CompositionError
 Batch = dict[str, torch.Tensor]
 Make = Callable[..., AdapterEncoder]
 KINDS = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "rslora", "dora", "vera", "ia3"]
-KINDS += ["prefix_tuning", "mam", "full"]
+KINDS += ["ia3_ff", "prefix_tuning", "mam", "full"]
 ADDITIVE = ["seq_bn", "double_seq_bn", "par_bn", "compacter", "lora", "ia3"]
 
 

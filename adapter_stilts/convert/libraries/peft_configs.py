@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from peft import PEFT_TYPE_TO_CONFIG_MAPPING, PeftType
+from peft import PEFT_TYPE_TO_CONFIG_MAPPING, IA3Model, PeftType
 from peft.tuners.tuners_utils import check_target_module_exists
 from peft.utils.other import get_pattern_key
 
@@ -51,9 +51,8 @@ def means(config: Any, module: str) -> bool:
 
 
 def is_feedforward(config: Any, module: str) -> bool:
-    """Whether (IA)^3 scales what goes into the module, not what comes out."""
-    chosen = config.feedforward_modules or ()
-    return bool(check_target_module_exists(dataclasses.replace(config, target_modules=chosen), module))
+    """Whether (IA)^3 scales what goes into a module that it changes, not what comes out."""
+    return bool(config.feedforward_modules) and bool(IA3Model._check_target_module_feedforward(config, module))
 
 
 def of_pattern(pattern: Mapping[str, Any] | None, module: str, usual: Any) -> Any:

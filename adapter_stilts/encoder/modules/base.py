@@ -48,7 +48,8 @@ class Change(nn.Module):
 
         hidden  [B, T, *]  what the site computed
         source  [B, T, *]  what it was computed from
-        norm               on the stream: `hidden` to the layer norm of its sum with the residual
+        norm               on the stream: `hidden` to the layer norm of its sum with the residual; at a projection: what
+                           it makes of an input, without its bias
         """
         raise NotImplementedError
 
@@ -117,6 +118,12 @@ class AdapterParts(nn.Module):
     def site(self, layer: int, site: str) -> Change | None:
         """What it does at a site of a layer."""
         return self._sites.get((layer, site))
+
+    @property
+    def lowest(self) -> int:
+        """The lowest layer whose input it leaves as it is; 0 where it acts on the embeddings or is a trunk."""
+        below = self.trunk is not None or self.at(INVERTIBLE) is not None or self.at(PREFIX) is not None
+        return 0 if below else min((layer for layer, _ in self._sites), default=self.depth)
 
     def prefixes(self, batch: int) -> Mapping[int, Prefix]:
         """Its keys and values by layer, for a batch of so many rows."""

@@ -16,6 +16,7 @@ from adapter_stilts.encoder.trunk.base import TrunkModel
 T = TypeVar("T")
 
 ATTENTION = {"query": "q", "key": "k", "value": "v", "attention_dense": "o"}
+WORDS = {**ATTENTION, "intermediate": "intermediate", "output_dense": "output"}  # site -> its word in settings
 
 
 def place(

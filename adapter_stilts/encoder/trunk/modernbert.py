@@ -128,7 +128,8 @@ class Layer(nn.Module):
         rows, length, width = read.shape
         parts = dict(zip(("query", "key", "value"), self.attn["Wqkv"](read).chunk(3, dim=-1), strict=True))
         if active is not None:
-            parts = {site: active.at(index, site, part, read) for site, part in parts.items()}
+            thirds = enumerate(parts.items())
+            parts = {site: active.at(index, site, part, read, partial(self._third, at)) for at, (site, part) in thirds}
         split = (rows, length, self.heads, width // self.heads)
         query, keys, values = (parts[site].view(split).transpose(1, 2) for site in ("query", "key", "value"))
         query, keys = turned(query, self.base), turned(keys, self.base)
@@ -137,6 +138,11 @@ class Layer(nn.Module):
         blocked = padding if self.reach is None else near(padding, length, keys, self.reach)
         mixed = product(query, keys, values, blocked, self.attention_dropout if self.training else 0.0)
         return mixed.transpose(1, 2).reshape(rows, length, width)
+
+    def _third(self, number: int, source: Tensor) -> Tensor:
+        """Queries, keys or values of an input."""
+        made: Tensor = self.attn["Wqkv"](source).chunk(3, dim=-1)[number]
+        return made
 
     def _after(self, residual: Tensor, computed: Tensor) -> Tensor:
         return functional.layer_norm((residual + computed).float(), residual.shape[-1:], eps=self.eps)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -174,7 +175,14 @@ def _after(norm: nn.LayerNorm, residual: Tensor, computed: Tensor) -> Tensor:
 def project(linear: nn.Module, site: str, index: int, source: Tensor, active: Active | None) -> Tensor:
     """A projection of `source`, with what the adapters at its site add."""
     hidden: Tensor = linear(source)
-    return hidden if active is None else active.at(index, site, hidden, source)
+    return hidden if active is None else active.at(index, site, hidden, source, partial(product_of, linear))
+
+
+def product_of(linear: nn.Module, source: Tensor) -> Tensor:
+    """What a projection makes of an input, without its bias."""
+    made: Tensor = linear(source)
+    bias: Any = linear.bias
+    return made if bias is None else made - bias
 
 
 def initialise(module: nn.Module, std: float) -> None:
