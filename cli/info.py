@@ -43,6 +43,7 @@ def info(
     facts["score"] = "; ".join([*scores[:3], *(["the others below"] if scores[3:] else [])])
     facts |= {name: document[name] for name in ("how", "control", "composition")}
     facts["built on"] = ", ".join(parent["name"] for parent in document["parents"]) or "nothing"
+    facts["merged"] = _merged(document.get("merge"))
     facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in document["seen"].items()]
     facts |= {name: document[name] for name in ("seconds", "device", "licence", "bytes")}
     facts["substitutions"] = "; ".join(document["substitutions"])
@@ -98,6 +99,17 @@ def _learned(task: str, learning: Mapping[str, Any]) -> str:
     simple = max(baseline["chance"], baseline["majority"] or 0.0)
     score = f"{baseline['metric']} {render.percent(learning['score'])}"
     return f"{task} {word} ({score}, without learning {render.percent(simple)})"
+
+
+def _merged(merge: Mapping[str, Any] | None) -> str:
+    """How a run was merged: "ties, weights 1 -0.5, density 0.2, rank 8, error 0.31, head of nli"."""
+    if merge is None:
+        return ""
+    weights = " ".join(f"{weight:g}" for weight in merge["weights"])
+    numbers = [f"{name} {merge[name]:g}" for name in ("density", "scale", "rank", "error") if merge.get(name)]
+    named = merge.get("head", "")
+    head = {"": "", "none": "no head", "merged": "the mean of heads"}.get(named, f"head of {named}")
+    return ", ".join(filter(None, [merge["method"], f"weights {weights}", *numbers, head]))
 
 
 def _steps(training: Mapping[str, Any]) -> str:

@@ -110,6 +110,8 @@ def test_tells_what_it_was_merged_from(two, merged, heard):
     assert manifest.history == load_bundle(first).manifest.history
     assert any("nli-lora (1), other-lora (-0.5), rank 4;" in line for line in heard.lines)
     assert any(line.startswith("head: none (--head RUN") for line in heard.lines)
+    shown = CliRunner().invoke(app, ["info", str(folder)], catch_exceptions=False).stdout
+    assert "dare, weights 1 -0.5, density 0.4, rank 4, error 0." in shown.replace("\n", " ")
     assert "An adapter merged of `nli-lora` and `other-lora` by dare" in (folder / "README.md").read_text("utf-8")
     assert merged(first, second, method="dare", weights=[1, -0.5], density=0.4, rank=4, seed=5) == folder
     assert "nothing to do" in heard.lines[-1]
