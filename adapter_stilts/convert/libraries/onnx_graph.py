@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def export(module: nn.Module, file: Path, longest: int, output: str) -> None:
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", min=2, max=longest)}
     size = sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
     names: Any = {"input_names": ["input_ids", "attention_mask"], "output_names": [output]}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of torchvision, which nothing here needs
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
