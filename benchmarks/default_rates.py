@@ -162,7 +162,8 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
         reached = means[own] / max(means.values()) if own in means and len(means) > 1 else None
         shown = [f"{100 * means[rate]:.1f}" if rate in means else "-" for rate in rates]
         told = "-" if reached is None else f"{100 * reached:.0f}{'*' * (reached < ENOUGH)}"
-        seeds = str(min(map(len, scores.values())))
+        fewest, most = min(map(len, scores.values())), max(map(len, scores.values()))
+        seeds = f"{fewest}" if fewest == most else f"{fewest} to {most}"
         lines.append((*map(str, cell), *shown, seeds, f"{own:g}", told))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
