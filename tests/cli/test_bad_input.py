@@ -176,7 +176,7 @@ def contents():
         ("needs a head", ("eval", "--trunk", "trunk", "--tasks", "xnli")),
         ("fused with itself", ("fuse", "good", "good", "--target", "nli")),
         ("two or more runs, got 1", ("fuse", "good", "--target", "nli")),
-        ("no --how called 'merge'.*one of: direct, fuse, joint, sequential, stack", ("train", "nli", "--how", "merge")),
+        ("no --how called 'mix'.*one of: direct, fuse, joint, merge, seq", ("train", "nli", "--how", "mix")),
         ("No such option: --limit-gb", ("train", "nli", "--limit-gb", "4")),
         ("`after` names none", ("train", "nli", "--how", "stack")),
         ("starts from nothing", ("train", "nli", "--how", "direct", "--after", "good")),

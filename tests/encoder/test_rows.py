@@ -40,7 +40,7 @@ def test_gives_the_values_of_the_whole_table(table, stored, dtype):
 
 
 def test_holds_the_rows_that_were_asked_for_and_no_others(table):
-    path, _ = table(torch.float32)
+    path, values = table(torch.float32)
     rows = UsedRows(StoredRows(path, NAME), torch.float32)
     for _ in range(3):
         rows(torch.tensor([[4999, 0, 7], [7, 8, 0]]))
@@ -50,6 +50,8 @@ def test_holds_the_rows_that_were_asked_for_and_no_others(table):
     assert int((rows.place >= 0).sum()) == 3001
     rows(torch.arange(5000)[None])
     assert len(rows.held) == 5000
+    assert torch.equal(rows.weight, values)  # in the order of the tokens, whichever was asked for first
+    assert torch.equal(rows(torch.tensor([3, 4999])), values[[3, 4999]])
 
 
 def test_a_copy_is_a_whole_embedding_that_may_be_trained(table):
@@ -90,3 +92,16 @@ def test_a_trunk_whose_rows_were_not_read_is_saved_whole(tiny_folder, tmp_path):
     trunk = load_trunk(str(tiny_folder), precision="fp32")
     save_trunk(replace(trunk), tmp_path / "copy")
     assert load_trunk(str(tmp_path / "copy"), precision="fp32").fingerprint == trunk.fingerprint
+
+
+def test_reads_in_inference_and_in_training_by_turns(table):
+    path, values = table(torch.float32)
+    rows = UsedRows(StoredRows(path, NAME), torch.float32)
+    for start in range(0, 4000, 1000):
+        with torch.inference_mode():
+            assert torch.equal(rows(torch.arange(start, start + 500)), values[start : start + 500])
+        assert torch.equal(rows(torch.arange(start, start + 1000)), values[start : start + 1000])
+    with torch.inference_mode():
+        whole = rows.weight
+    assert torch.equal(whole, values)
+    rows(torch.arange(5000)) * torch.ones(6, requires_grad=True)

@@ -12,6 +12,7 @@ from adapter_stilts.runs.inspect import info, list_runs
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.manifest import read_manifest
+from adapter_stilts.sharing.metadata import in_markdown
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_says_that_a_run_did_not_learn_wherever_it_appears(trained, heard, weak)
     assert advice.startswith("the rate 1e-06 is low for ")
     assert ": try --set training.learning_rate=" in advice
     said = heard.lines[-1].removeprefix("d")
-    assert f"**D{said}.**" in (run / "README.md").read_text()
+    assert f"**D{in_markdown(said)}.**" in (run / "README.md").read_text()
     (listed,) = list_runs(run.parent)
     assert (listed["state"], listed["unlearned"]) == ("finished, did not learn", ["nli"])
     stored = info(run)["training"]["learned"]["nli"]

@@ -21,6 +21,7 @@ from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.ranking import Pool, score_language
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.sharing.bundle import load_bundle
+from adapter_stilts.sharing.places import trunk_place
 
 SCRIPT = Path(__file__).with_name("ranking_rows.py")
 NAMES = ("Anna", "Ben", "Carla", "Dmitri", "Emeka", "Fatima")
@@ -120,9 +121,9 @@ def test_scores_each_language_among_the_candidates_of_all(run, release):
     assert found["de", "map20"]["settings"]["candidate_languages"] == 2
 
     script = module()
-    model = script.finished_models(
-        script.load_trunk(load_bundle(folder).manifest.trunk.name, precision="fp32"), load_bundle(folder)
-    )["head"]
+    bundle = load_bundle(folder)
+    trunk = script.load_trunk(trunk_place(folder, bundle.manifest.trunk), precision="fp32")
+    model = script.finished_models(trunk, bundle)["head"]
     documents = {language: json.loads((release / "xquad-r" / f"{language}.json").read_text()) for language in PLACES}
     texts, ids, owners, spoken = [], [], [], []
     for language, document in documents.items():

@@ -72,7 +72,7 @@ class UsedRows(nn.Module):
 
     def __init__(self, stored: StoredRows, dtype: torch.dtype) -> None:
         super().__init__()
-        self._stored, self._used = stored, 0
+        self._stored, self._used, self._in_order = stored, 0, False
         self.register_buffer("held", torch.empty((0, stored.width), dtype=dtype), persistent=False)
         self.register_buffer("place", torch.full((stored.count,), -1, dtype=torch.int32), persistent=False)
 
@@ -93,17 +93,19 @@ class UsedRows(nn.Module):
     @property
     def weight(self) -> Tensor:
         """The whole table, which stays in memory from then on."""
-        if self._used < len(self.place) or len(self.held) > len(self.place):
-            every = torch.arange(len(self.place), device=self.place.device)
-            self.place, self.held, self._used = torch.full_like(self.place, -1), self.held[:0], 0
-            self._take(every)
+        if not self._in_order:
+            self._used = 0
+            self._take(torch.arange(len(self.place), device=self.place.device))
+            self._in_order = True
         return self.held
 
+    @torch.inference_mode(mode=False)  # what is made in it could not be added to outside it
+    @torch.no_grad()
     def _take(self, rows: Tensor) -> None:
         """Read rows that are not there yet, named in rising order; room doubles when there is none left."""
         used = self._used + len(rows)
         if used > len(self.held):
-            room = min(max(used, 2 * len(self.held), FEWEST), max(used, len(self.place)))
+            room = min(max(used, 2 * len(self.held), FEWEST), len(self.place))
             grown = self.held.new_empty((room, self.held.shape[1]))
             grown[: self._used] = self.held[: self._used]
             self.held = grown
