@@ -21,6 +21,7 @@ from adapter_stilts.encoder.modules.base import INVERTIBLE, PREFIX, PROJECTIONS,
 from adapter_stilts.encoder.trunk.base import TrunkModel
 
 CONTAINERS = ("adapters", "loras", "prefix_tunings", "invertible_adapters", "shared_parameters", "adapter_fusion_layer")
+PEFTS = ("rslora", "dora", "vera", "ia3_ff")  # kinds of peft's form, which are compared with it (test_peft_modules.py)
 UNITED = {"mam": ("prefix_tuning", "par_bn")}  # kinds that the library makes of several
 
 

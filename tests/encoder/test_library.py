@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from encoder.library_modules import UNITED, import_library, library_config, library_name, librarys_model
+from encoder.library_modules import PEFTS, UNITED, import_library, library_config, library_name, librarys_model
 from transformers import XLMRobertaModel
 
 from adapter_stilts.encoder.kinds import kinds
@@ -157,7 +157,7 @@ def test_fresh_weights_are_the_librarys(
 
 def test_defaults_are_the_librarys(library: ModuleType) -> None:
     for kind in kinds.values():
-        for part in UNITED.get(kind.name, {kind.name} - {"full"}):
+        for part in UNITED.get(kind.name, {kind.name} - {"full", *PEFTS}):
             config = library.ADAPTER_CONFIG_MAP[part].to_dict()
             theirs = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
             ours = {

@@ -47,6 +47,7 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
 ALLOWED = [
     (name, text)
     for name, kind in kinds.items()
+    if name not in library_modules.PEFTS
     for text in COMPOSITIONS
     if name != "full" and all(text.count(block) == 0 for block in kind.refuses)
 ]
