@@ -39,6 +39,7 @@ How = Literal["direct", "sequential", "stack", "fuse", "merge", "joint"]
 Control = Literal["none", "shuffled-labels", "random-adapter"]
 Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
 HeadPool = Literal["pooler", "mean"]
+DENSE = "+dense@"  # in the name of a pooling: the dense layers of the trunk's own follow
 
 LANGUAGE = re.compile(r"([^/\s]+/)?[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
 SAMPLER_KEYS = {
@@ -117,7 +118,7 @@ def _named(place: str, more: str = "") -> AfterValidator:
     return AfterValidator(check)
 
 
-Pool = Annotated[str, _named("adapter_stilts.retrieval.pooling:poolings", more="+dense@")]
+Pool = Annotated[str, _named("adapter_stilts.retrieval.pooling:poolings", more=DENSE)]
 Margin = Annotated[str, _named("adapter_stilts.retrieval.margin:margins")]
 MergeMethod = Annotated[str, _named("adapter_stilts.merging.methods:methods")]
 Protocol = Annotated[str, _named("adapter_stilts.formats.protocols:target_protocols")]

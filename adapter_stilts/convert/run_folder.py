@@ -18,10 +18,11 @@ from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import AdapterEncoder, count
 from adapter_stilts.encoder.transfer import copy_into
-from adapter_stilts.encoder.trunk.loading import Trunk, half_copies
+from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.files import IDENTITY, sha256, write_text
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.folder import claim, clear, locked, state_of
+from adapter_stilts.runs.record import facts_of_trunk
 from adapter_stilts.runs.results import write_results
 from adapter_stilts.sharing.bundle import Part, save_parts
 from adapter_stilts.sharing.card import write_card
@@ -86,7 +87,7 @@ def _manifest(
     head = next((part for part in parts if part.role == "head"), None)
     rows = [PartFacts(part="trunk", role="trunk", active=True, trained=False, parameters=count(trunk.model))]
     for part in parts:
-        size = sum(tensor.numel() for tensor in part.tensors.values())
+        size = part.parameters
         rows.append(PartFacts(part=part.name, role=part.role, active=True, trained=True, parameters=size))
     facts = {
         "name": name,
@@ -97,13 +98,7 @@ def _manifest(
         "how": "direct",
         "control": "none",
         "composition": parts[0].name,
-        "trunk": {
-            **named(trunk.name, trunk.revision),
-            **{key: getattr(trunk, key) for key in ("fingerprint", "precision")},
-            "copies": half_copies(trunk.name, trunk.revision, trunk.fingerprint),
-            "layers": trunk.config.num_hidden_layers,
-            "hidden": trunk.config.hidden_size,
-        },
+        "trunk": facts_of_trunk(trunk),
         "parents": (),
         "data": (),
         "seeds": {"training": 0},

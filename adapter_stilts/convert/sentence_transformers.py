@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from adapter_stilts.config.schema import DENSE
 from adapter_stilts.convert.base import Source, writers
 from adapter_stilts.convert.plain import Plain, plain_model
 from adapter_stilts.data.sentences import sentence_source, sentences
@@ -28,7 +29,6 @@ from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk, save_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.retrieval.embed import embed
-from adapter_stilts.retrieval.pooling import DENSE
 from adapter_stilts.retrieval.protocols import MAX_LENGTH
 from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.runs.subject import SentenceReader, sentence_reader

@@ -75,6 +75,11 @@ def copies(parts: Named) -> dict[str, Tensor]:
     return {name: tensor.detach().to("cpu", torch.float32, copy=True).contiguous() for name, tensor in tensors}
 
 
+def not_numbers(tensors: Mapping[str, Tensor]) -> str:
+    """The first tensor that holds NaN or infinity, "" where none does."""
+    return next((name for name, tensor in sorted(tensors.items()) if not bool(tensor.isfinite().all())), "")
+
+
 def layer_of(name: str) -> int:
     """The layer a tensor belongs to, counted from 0; -1 for one that belongs to no layer."""
     layer = LAYER.search(name)

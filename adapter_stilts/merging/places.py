@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from adapter_stilts.encoder.transfer import layer_of
+from adapter_stilts.encoder.transfer import layer_of, not_numbers
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.merging.deltas import Piece, Rule
 
@@ -37,10 +36,9 @@ def digest(adapter: Adapter) -> str:
 
 
 def check_finite(adapter: Adapter) -> None:
-    for name, tensor in adapter.tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            what = f"'{name}' of {adapter.name} holds values that are not finite numbers"
-            raise ArtefactError(what, where=adapter.name, do="train it again, at a lower rate")
+    if name := not_numbers(adapter.tensors):
+        what = f"'{name}' of {adapter.name} holds values that are not finite numbers"
+        raise ArtefactError(what, where=adapter.name, do="train it again, at a lower rate")
 
 
 def by_place(tensors: Mapping[str, Tensor], rule: Rule) -> dict[str, dict[str, Tensor]]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adapter_stilts.config.schema import DENSE
 from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling
 from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.registry import Registry
@@ -20,7 +21,6 @@ from adapter_stilts.retrieval.compared import Numbers, Scores, Vectors
 Pool: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 AT_ONCE = 1 << 12  # vectors that are held in float64 at once
-DENSE = "+dense@"  # in the name of a pooling: the dense layers of the trunk's own follow
 CLOSEST = 1e-6  # that a unit vector may lie to the mean of all and still have a direction from there
 
 poolings: Registry[Pool] = Registry("pooling")

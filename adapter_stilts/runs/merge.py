@@ -246,7 +246,7 @@ def _manifest(
     data = {fact.model_dump_json(): fact for fact in facts_of}
     trunk = [row.model_copy(update={"active": True}) for row in first.parts if row.role == "trunk"]
     rows = [
-        PartFacts(part=part.name, role=part.role, active=True, trained=False, parameters=_count(part))
+        PartFacts(part=part.name, role=part.role, active=True, trained=False, parameters=part.parameters)
         for part in _parts(line, merged, heads)
     ]
     facts: dict[str, Any] = {
@@ -281,10 +281,6 @@ def _manifest(
         tasks = [find_task(*remembered(heads.source.folder, name, Task())) for name in facts["task"].split(",")]
         facts["leaks"] = tuple(sentence for task in tasks for sentence in leaks(task, seen))
     return Manifest(**facts)
-
-
-def _count(part: Part) -> int:
-    return sum(tensor.numel() for tensor in part.tensors.values())
 
 
 def _write(folder: Path, manifest: Manifest, parts: Sequence[Part]) -> None:

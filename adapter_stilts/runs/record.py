@@ -14,7 +14,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import fusion_name, fusions, names
 from adapter_stilts.encoder.task_model import JointModel
 from adapter_stilts.encoder.transfer import copies
-from adapter_stilts.encoder.trunk.loading import half_copies
+from adapter_stilts.encoder.trunk.loading import Trunk, half_copies
 from adapter_stilts.files import IDENTITY, read_text, sha256, write_text
 from adapter_stilts.runs.advice import advice
 from adapter_stilts.runs.build import HEAD
@@ -103,14 +103,7 @@ def manifest_of(
         "how": config.how,
         "control": config.control,
         "composition": str(prepared.lineage.composition),
-        "trunk": {
-            **named(trunk.name, trunk.revision),
-            **{name: getattr(trunk, name) for name in ("fingerprint", "precision")},
-            "layers": trunk.config.num_hidden_layers,
-            "hidden": trunk.config.hidden_size,
-            "prefix": config.trunk.prefix,
-            "copies": half_copies(trunk.name, trunk.revision, trunk.fingerprint),
-        },
+        "trunk": facts_of_trunk(trunk, config.trunk.prefix),
         "parents": parent_facts(prepared.parents),
         "data": [split_facts(split) for split in loaded],
         "seeds": {"training": config.training.seed},
@@ -135,6 +128,18 @@ def manifest_of(
 def parent_facts(parents: Sequence[Bundle]) -> list[Parent]:
     """The runs that a run builds on, as its manifest names them."""
     return [Parent(name=parent.manifest.name, checksum=parent.manifest.checksum) for parent in parents]
+
+
+def facts_of_trunk(trunk: Trunk, prefix: str = "") -> dict[str, Any]:
+    """What a manifest says of a trunk that is loaded; prefix: of the run's own sentences."""
+    return {
+        **named(trunk.name, trunk.revision),
+        **{name: getattr(trunk, name) for name in ("fingerprint", "precision")},
+        "layers": trunk.config.num_hidden_layers,
+        "hidden": trunk.config.hidden_size,
+        "prefix": prefix,
+        "copies": half_copies(trunk.name, trunk.revision, trunk.fingerprint),
+    }
 
 
 def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> TaskFacts:

@@ -28,6 +28,7 @@ from torch import Tensor
 from adapter_stilts.config.schema import HeadPool
 from adapter_stilts.encoder.composition import Composition, fusion_name, fusions, names, parse, validate
 from adapter_stilts.encoder.kinds import kinds, mistakes
+from adapter_stilts.encoder.transfer import not_numbers
 from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UsageError
 from adapter_stilts.files import disk_errors, is_remains, sha256, write_bytes, write_json
 from adapter_stilts.formats.base import formats
@@ -50,6 +51,11 @@ class Part:
     name: str
     facts: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
+
+    @property
+    def parameters(self) -> int:
+        """How many it stores."""
+        return sum(tensor.numel() for tensor in self.tensors.values())
 
 
 @dataclass(frozen=True)
@@ -169,11 +175,6 @@ def most_bytes(described: Described) -> int:
     """How many bytes a file of these tensors has at most: float32, and a header of names and shapes."""
     sizes = (4 * math.prod(map(abs, shape)) + len(name) + HEADER for name, shape in described.tensors.items())
     return HEADER + sum(sizes)
-
-
-def not_numbers(tensors: Mapping[str, Tensor]) -> str:
-    """The first tensor that holds NaN or infinity, "" where none does."""
-    return next((name for name, tensor in sorted(tensors.items()) if not bool(tensor.isfinite().all())), "")
 
 
 def check_parts(bundle: Bundle, composition: Composition) -> None:

@@ -22,13 +22,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from adapter_stilts.config.schema import DENSE
 from adapter_stilts.encoder.trunk import weights
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.files import from_json, read_bytes
 
 MODULES, LENGTH = "modules.json", "sentence_bert_config.json"
-DENSE = ("*_Dense/config.json", "*_Dense/model.safetensors")
-FILES = (MODULES, LENGTH, "*_Pooling/config.json", *DENSE)  # what a hub's repository may have of it
+LAYERS = ("*_Dense/config.json", "*_Dense/model.safetensors")
+FILES = (MODULES, LENGTH, "*_Pooling/config.json", *LAYERS)  # what a hub's repository may have of it
 MODE = "pooling_mode_"
 # sentence-transformers' word -> ours; divided by the root of the length, a sum is the mean at another length
 POOLS = {"mean_tokens": "mean", "mean_sqrt_len_tokens": "mean", "cls_token": "first", "max_tokens": "max"}
@@ -96,7 +97,7 @@ def read_pooling(folder: Path, width: int) -> SentencePooling | None:
         dense.append(layer)
         hashes.update(digest)
     if dense:
-        pool += f"+dense@{hashes.hexdigest()[:8]}"
+        pool += f"{DENSE}{hashes.hexdigest()[:8]}"
     length = _read(folder / LENGTH, dict).get("max_seq_length") if (folder / LENGTH).is_file() else None
     return SentencePooling(pool, length if isinstance(length, int) and length > 2 else None, dense=tuple(dense))
 
