@@ -56,7 +56,7 @@ def merge(
       adapter-stilts merge runs/a runs/b --head runs/a --search dev:xnli --languages en,de
       adapter-stilts merge runs/merged --bake -o trunks/merged
     """
-    from adapter_stilts.runs import merge as runs
+    from adapter_stilts.runs.merges import merge as runs
 
     asked: dict[str, Any] = {"method": method, "weights": weights, "density": density, "scale": scale, "rank": rank}
     built = {"merging": "merge", "sources": [str(run) for run in sources], **asked, "split": split, "start": start}

@@ -20,9 +20,9 @@ from adapter_stilts.errors import CONTROL, shown
 from . import tables
 
 if TYPE_CHECKING:
-    from adapter_stilts.runs.bake import Baked
     from adapter_stilts.runs.evaluate import Evaluated
-    from adapter_stilts.runs.merge import MergePlanned
+    from adapter_stilts.runs.merges.bake import Baked
+    from adapter_stilts.runs.merges.merge import MergePlanned
     from adapter_stilts.runs.record import Planned, Trained
     from adapter_stilts.runs.results import Means
     from adapter_stilts.statistics.result import Result

@@ -25,11 +25,11 @@ from adapter_stilts.errors import MissingError, refuse
 from adapter_stilts.files import IDENTITY
 from adapter_stilts.reporting import Logged, Reporter
 from adapter_stilts.runs import evaluate as scoring
-from adapter_stilts.runs import merge as merging
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
-from adapter_stilts.runs.bake import Baked
 from adapter_stilts.runs.compare import compare_runs
+from adapter_stilts.runs.merges import merge as merging
+from adapter_stilts.runs.merges.bake import Baked
 from adapter_stilts.runs.record import Planned, Trained
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.bundle import load_bundle

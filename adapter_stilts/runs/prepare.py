@@ -28,7 +28,7 @@ from adapter_stilts.runs.material import (
     validates_itself,
 )
 from adapter_stilts.runs.measure import masking_of
-from adapter_stilts.runs.merged import MergedRuns, merge_runs
+from adapter_stilts.runs.merges.merged import MergedRuns, merge_runs
 from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle

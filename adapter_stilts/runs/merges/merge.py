@@ -24,14 +24,14 @@ from adapter_stilts.encoder.composition import names
 from adapter_stilts.errors import ArtefactError, UsageError
 from adapter_stilts.files import IDENTITY, read_text, sha256, write_text
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.runs.bake import Baked
-from adapter_stilts.runs.bake import bake as baked
 from adapter_stilts.runs.folder import claim, clear, locked, remove_remains, state_of
 from adapter_stilts.runs.identity import handed_on
 from adapter_stilts.runs.lineage import Lineage, lineage
 from adapter_stilts.runs.material import history, leaks, unlearned
-from adapter_stilts.runs.merge_search import search as searched
-from adapter_stilts.runs.merged import MERGED, MergedRuns, merge_runs
+from adapter_stilts.runs.merges.bake import Baked
+from adapter_stilts.runs.merges.bake import bake as baked
+from adapter_stilts.runs.merges.merged import MERGED, MergedRuns, merge_runs
+from adapter_stilts.runs.merges.search import search as searched
 from adapter_stilts.runs.record import Trained, parent_facts, seen_of, split_facts, trained
 from adapter_stilts.runs.results import write_results
 from adapter_stilts.runs.subject import remembered

@@ -17,7 +17,7 @@ from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.errors import UsageError
-from adapter_stilts.runs.merge import merge
+from adapter_stilts.runs.merges.merge import merge
 from adapter_stilts.sharing.bundle import load_bundle
 
 TEXT = ("Anna bought two apples.", "Die kleine Katze schläft.")

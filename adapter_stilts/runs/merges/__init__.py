@@ -1,0 +1,1 @@
+"""Finished runs merged to one: the arithmetic is merging/, the folder, the heads and the choice of weights are here."""
