@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import gc
+import os
 import platform
 import resource
 import sys
@@ -12,6 +15,7 @@ from pathlib import Path
 
 from adapter_stilts.errors import UsageError
 
+SHAPES_KEPT = "32"  # more than a layer needs, forth and back
 RUNS = Path("runs")  # where runs, vectors and rows lie unless told otherwise
 PACKAGES = (
     *("adapter-stilts", "torch", "transformers", "accelerate"),
@@ -49,6 +53,25 @@ def peak_memory(device: str) -> int:
         return int(torch.cuda.max_memory_allocated())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def bound_operator_caches() -> None:
+    """Have PyTorch's matrix products on a CPU remember fewer shapes; for before the first of them.
+
+    Every batch has a shape of its own, and by default the operators made for 1024 of them are kept, at several
+    megabytes a batch: training grows by that until hundreds of steps later. Few shapes come twice. What a person has
+    set stays.
+    """
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(name, SHAPES_KEPT)
+
+
+def give_back_memory() -> None:
+    """Let the system have what was freed; the allocator of Linux keeps it otherwise. Elsewhere nothing happens."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 @functools.cache

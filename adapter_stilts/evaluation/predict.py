@@ -38,8 +38,8 @@ def predict(
 
     Raises UsageError for a format that makes no predictions, or for labels that do not match the head.
     """
-    tokenizer = model.encoder.trunk.tokenizer
-    rules = replace(rules, pieces=lambda ids: tokenizer.convert_ids_to_tokens(list(ids)))
+    trunk = model.encoder.trunk
+    rules = replace(rules, pieces=lambda ids: trunk.tokenizer.convert_ids_to_tokens(list(ids)))
     if answers is None:
         kept = read(model, features, token_budget, lambda row, feature: model.format.kept(row, feature, rules))
     else:

@@ -105,7 +105,7 @@ def _lengths(features: Sequence[Feature], examples: int) -> list[int]:
 
 def predict_only(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> Predicted:
     """Write the predictions of rows whose labels are withheld."""
-    origin, features = loaded.origin, _features(model, task, loaded.examples, reading)
+    origin, features = loaded.origin, _features(model.encoder.trunk, task, loaded.examples, reading)
     predictions, _ = _predict(model, task, loaded.examples, features, reading, origin.language)
     settings = {**_settings(model, task, reading), **reading.marks, **mark_of(origin)}
     path, rows = write_predictions(folder, task, loaded, predictions), len(loaded.examples)
@@ -113,16 +113,19 @@ def predict_only(model: TaskModel, task: Task, loaded: Loaded, reading: Reading,
     return Predicted(*what, data=data_of(loaded))
 
 
-def selector(config: RunConfig, data: Sequence[TaskData]) -> Callable[[Model], Validation] | None:
-    """The score of a model as it stands, of several tasks one each; None where no task has validation rows."""
+def selector(config: RunConfig, data: Sequence[TaskData], trunk: Trunk) -> Callable[[Model], Validation] | None:
+    """The score of a model as it stands, of several tasks one each; None where no task has validation rows.
+
+    Rows are made tokens at once, where scoring them again and again takes the same ones.
+    """
     wanted, seeds = config.training.validation_rows, Seeds(config.training.seed)
     scores: dict[str, list[Callable[[TaskModel], float]]] = {}
     for of_task in (of_task for of_task in data if of_task.validation):
         rows = None if wanted is None else -(-wanted // len(of_task.validation))
         reading = _validation_reading(config, of_task, HEAD)
+        chosen = [(subset(loaded.examples, rows, seeds), loaded.origin.language) for loaded in of_task.validation]
         scores[of_task.task.name] = [
-            validation_score(of_task.task, subset(loaded.examples, rows, seeds), reading, loaded.origin.language)
-            for loaded in of_task.validation
+            validation_score(of_task.task, examples, reading, language, trunk) for examples, language in chosen
         ]
 
     def validate(model: Model) -> Validation:
@@ -145,12 +148,11 @@ def validation_rows(model: Model, config: RunConfig, data: Sequence[TaskData], f
 
 
 def validation_score(
-    task: Task, examples: Sequence[Example], reading: Reading, language: str = ""
+    task: Task, examples: Sequence[Example], reading: Reading, language: str, trunk: Trunk
 ) -> Callable[[TaskModel], float]:
-    """A function for the training loop: the headline metric on validation rows of a language ("": the task's own);
-    higher is better."""
+    """A function for the training loop: the headline metric on validation rows of a language; higher is better."""
     options = Options(language or task.train_language, rule=task.rule, intervals=False)
-    features: list[Feature] = []  # made once, by the first evaluation
+    features = [] if task.format.ranking or task.format.masked else _features(trunk, task, examples, reading)
     return lambda model: _scored(model, task, examples, reading, options, features)[0].value
 
 
@@ -197,7 +199,7 @@ def _validation_reading(config: RunConfig, data: TaskData, head: str) -> Reading
 def _settings(model: TaskModel, task: Task, reading: Reading) -> dict[str, Any]:
     if task.format.ranking:
         return {"max_length": reading.max_length, "query_length": task.query_length}
-    return dict(task.format.settings(reading.rules, reading.length(model)))
+    return dict(task.format.settings(reading.rules, reading.length(task.format, model.encoder.trunk)))
 
 
 def _scored(
@@ -215,16 +217,16 @@ def _scored(
         return *own_score(model, task, examples, reading, options), 0, {}
     if task.format.masked:
         return masked_score(model, examples, reading, options), None, 0, {}
-    features.extend([] if features else _features(model, task, examples, reading))
+    features.extend([] if features else _features(model.encoder.trunk, task, examples, reading))
     predictions, attention = _predict(model, task, examples, features, reading, options.language, answers)
     gold, lost = task.format.scored_part(examples, predictions)
     return task.format.score(task.metric, gold, predictions, options), predictions, lost, attention
 
 
-def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
-    rules, labels, length = reading.rules, reading.labels, reading.length(model)
+def _features(trunk: Trunk, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
+    rules, labels, length = reading.rules, reading.labels, reading.length(task.format, trunk)
     sizes = (rules.query_length, rules.decoding.window_step, rules.end_marks, rules.truncate)
-    return task.format.features(examples, model.encoder.trunk.tokenizer, Cut(length, labels, *sizes))
+    return task.format.features(examples, trunk.tokenizer, Cut(length, labels, *sizes))
 
 
 def _predict(

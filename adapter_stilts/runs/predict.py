@@ -160,7 +160,8 @@ class Predictor:
         head = source.head
         reading = Reading(tuple(head.facts["labels"]) or None, head.facts["max_length"], subject.token_budget)
         model = subject.models[head.name]
-        return cls(source, model, reading.labels, reading.length(model), subject.token_budget)
+        length = reading.length(model.format, model.encoder.trunk)
+        return cls(source, model, reading.labels, length, subject.token_budget)
 
     def answers(
         self, examples: Iterable[Example], at_once: int = AT_ONCE, cut: list[str] | None = None

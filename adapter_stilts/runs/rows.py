@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adapter_stilts.encoder.composition import Fuse, fusion_name
-from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.files import write_bytes, write_json, write_text
+from adapter_stilts.formats.base import Format
 from adapter_stilts.formats.protocols import OWN, TargetProtocol, target_protocols
 from adapter_stilts.metrics import forms
 from adapter_stilts.metrics.base import Score
@@ -64,9 +65,9 @@ class Reading:
     def rules(self) -> TargetProtocol:
         return target_protocols[self.protocol]
 
-    def length(self, model: TaskModel) -> int:
+    def length(self, format: Format[Any], trunk: Trunk) -> int:
         """Tokens of an input: the protocol's, or as trained; at most what the trunk has positions for."""
-        return min(model.format.length(self.rules, self.max_length), model.encoder.trunk.config.max_length)
+        return min(format.length(self.rules, self.max_length), trunk.config.max_length)
 
 
 def rows_of(

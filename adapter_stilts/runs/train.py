@@ -166,7 +166,8 @@ def _train(prepared: Prepared, model: Model, folder: Path, *, resume: bool, repo
     if not prepared.trains:
         write_bytes(folder / "metrics.jsonl", b"")
         return Outcome(0, 0, None, None, (), 0.0, "control")
-    validate = selector(prepared.config, prepared.data)
+    validate = selector(prepared.config, prepared.data, prepared.trunk)
+    prepared.trunk.release_tokenizer()
     if validate is None:
         report.say("no validation rows: the weights of the last step are kept")
     with StopSignal() as stop, report.progress(f"training {prepared.name}") as advance:

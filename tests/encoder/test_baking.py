@@ -28,7 +28,7 @@ def check(encoder: AdapterEncoder, batch: dict[str, torch.Tensor], plain: TrunkM
     with torch.no_grad():
         for name, parameter in plain.named_parameters():
             parameter.copy_(weights[name])
-    other = Trunk(plain, *[getattr(encoder.trunk, name) for name in ("tokenizer", "config")], "", "", "", "fp32", None)
+    other = Trunk(plain, *[getattr(encoder.trunk, name) for name in ("held", "config")], "", "", "", "fp32", None)
     torch.testing.assert_close(AdapterEncoder(other).eval().hidden(**batch), expected, rtol=0, atol=1e-5)
 
 

@@ -54,7 +54,7 @@ def test_makes_a_row_for_each_metric_and_one_headline(subject, tmp_path, name):
     assert all(row["interval"] is None for row in rows)  # fewer than twenty rows
     assert json.loads(json.dumps(rows)) == rows
     main = next(row for row in rows if row["headline"])
-    assert validation_score(task, loaded.examples, reading)(model) == main["score"]
+    assert validation_score(task, loaded.examples, reading, "", model.encoder.trunk)(model) == main["score"]
     units = np.load(tmp_path / main["units"])
     assert units.ndim == 2
     assert main["statistic"] in ("ratio", "f1")
@@ -89,7 +89,7 @@ def test_leaves_the_model_in_the_mode_it_was_in(subject):
         model, task, loaded, reading = subject(name)
         for mode in (True, False):
             model.train(mode)
-            validation_score(task, loaded.examples, reading)(model)
+            validation_score(task, loaded.examples, reading, "", model.encoder.trunk)(model)
             assert model.training is mode
 
 
@@ -100,7 +100,7 @@ def test_tokenises_the_validation_rows_once(subject, monkeypatch):
     monkeypatch.setattr(
         task.format, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named)
     )
-    validate = validation_score(task, loaded.examples, reading)
+    validate = validation_score(task, loaded.examples, reading, "", model.encoder.trunk)
     assert validate(model) == validate(model)
     assert calls["features"] == 1
 
@@ -163,5 +163,6 @@ def test_keeps_the_sums_of_each_protocol(subject, tmp_path):
 
 def test_reads_at_the_protocols_length_as_far_as_the_trunk_has_positions(subject):
     model, _, _, reading = subject("nli")
-    assert reading.length(model) == min(reading.max_length, model.encoder.trunk.config.max_length)
-    assert replace(reading, protocol="xtreme").length(model) == model.encoder.trunk.config.max_length < 128
+    trunk = model.encoder.trunk
+    assert reading.length(model.format, trunk) == min(reading.max_length, trunk.config.max_length)
+    assert replace(reading, protocol="xtreme").length(model.format, trunk) == trunk.config.max_length < 128

@@ -30,7 +30,8 @@ def product(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None,
     blocked  [B, 1, 1, S], true where attention may not go; None where it may go anywhere
     """
     mixed: Tensor
-    if query.device.type != "cpu" or not (torch.is_grad_enabled() and query.requires_grad):
+    learned = torch.is_grad_enabled() and any(operand.requires_grad for operand in (query, keys, values))
+    if query.device.type != "cpu" or not learned:
         return _fused(query, keys, values, blocked, dropout)
     if dropout > 0:
         mixed = _WithDropout.apply(query, keys, values, blocked, dropout)  # type: ignore[no-untyped-call]

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from adapter_stilts.encoder.trunk.precision import quantise, resolve_device, res
 from adapter_stilts.encoder.trunk.rows import StoredRows, UsedRows
 from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling, read_pooling
 from adapter_stilts.encoder.trunk.xlmr import XLMR
+from adapter_stilts.environment import bound_operator_caches, give_back_memory
 from adapter_stilts.errors import ArtefactError, UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds, draw
@@ -53,7 +55,7 @@ class Trunk:
     """
 
     model: TrunkModel = field(repr=False)
-    tokenizer: PreTrainedTokenizerFast = field(repr=False)
+    held: HeldTokenizer = field(repr=False)
     config: TrunkConfig
     name: str
     revision: str
@@ -67,6 +69,32 @@ class Trunk:
     def depth(self) -> int:
         """How many of its layers are held."""
         return len(self.model.layers)
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """Read again where it was released."""
+        return self.held.get()
+
+    def release_tokenizer(self) -> None:
+        """Give back the memory of the tokenizer, which for XLM-R's pieces is more than that of a small trunk."""
+        self.held.release()
+
+
+class HeldTokenizer:
+    """A tokenizer in memory, and how to read it again once it was let go."""
+
+    def __init__(self, read: Callable[[], PreTrainedTokenizerFast]) -> None:
+        self._read = read
+        self._held: PreTrainedTokenizerFast | None = read()
+
+    def get(self) -> PreTrainedTokenizerFast:
+        if self._held is None:
+            self._held = self._read()
+        return self._held
+
+    def release(self) -> None:
+        self._held = None
+        give_back_memory()
 
 
 def load_trunk(
@@ -87,14 +115,15 @@ def load_trunk(
     Raises MissingError or Unreachable where it is not there, ArtefactError where it is corrupt, foreign or would run
     code, UsageError for a precision or device that this machine lacks.
     """
+    bound_operator_caches()
     where = resolve_device(device)
     chosen = resolve_precision(precision, where)
     place = hub.find(name, revision)
     config = read_config(place.folder)
     from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer, marked  # only now: it takes seconds to import
 
-    tokenizer = load_tokenizer(place.folder, config)
-    config = marked(config, tokenizer, place.folder)
+    held = HeldTokenizer(partial(load_tokenizer, place.folder, config))
+    config = marked(config, held.get(), place.folder)
     source = weights.find_weights(place.folder)
     model = empty_model(config)
     digest = _fill(model, source, chosen, config.num_hidden_layers if layers is None else layers)
@@ -104,7 +133,7 @@ def load_trunk(
     nn.Module.to(model, where)
     head = weights.mask_head(source, model.mask_head) if config.head_act == "gelu" else None  # the function of ours
     pooling = read_pooling(place.folder, config.hidden_size)
-    return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, head, pooling, prefix)
+    return Trunk(model, held, config, name, place.revision, digest, chosen, head, pooling, prefix)
 
 
 def check_local(name: str) -> None:
@@ -146,9 +175,9 @@ def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:
     digest = weights.fingerprint(
         {name: (weight.shape, weights.tensor_digest(weight)) for name, weight in model.named_parameters()}
     )
-    tokenizer = load_tokenizer(tokenizer_folder, config)
+    held = HeldTokenizer(partial(load_tokenizer, tokenizer_folder, config))
     model.requires_grad_(False).train(False)
-    return Trunk(model, tokenizer, config, f"new, seed {seed}", "", digest, "fp32", None)
+    return Trunk(model, held, config, f"new, seed {seed}", "", digest, "fp32", None)
 
 
 def save_trunk(

@@ -71,7 +71,7 @@ def search(asked: str, parents: Sequence[Bundle], config: RunConfig, build: Buil
     trunk = load_trunk(**named, device=str(pick_device()))
     budget, protocol = 4 * CPU_BUDGET, config.evaluation.protocol
     reading = Reading(labels, head.facts["max_length"], budget, protocol, config.training.seed, head.name)
-    scores = [validation_score(task, rows.examples, reading, rows.origin.language) for rows in loaded]
+    scores = [validation_score(task, rows.examples, reading, rows.origin.language, trunk) for rows in loaded]
 
     def score(merging: Merge) -> float:
         model = finished_models(trunk, build(merging))[head.name].to(str(pick_device()))
