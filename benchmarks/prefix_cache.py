@@ -2,9 +2,9 @@
 
 One process trains seq_bn on the same batches again and again, three arms in turn: adapters in all layers; adapters
 above the middle, the layers below run and kept (the first epoch); the same read from disk (a later epoch, or another
-run's first). Medians over the turns, by the clock and by processor time, which other work on the machine disturbs less. Not
-measured: reading from a disk whose pages are not in memory. Peak memory is of a process of its own for each arm; of
-what is kept, the bytes of a token.
+run's first). Medians over the turns, by the clock and by processor time, which other work on the machine disturbs
+less. Not measured: reading from a disk whose pages are not in memory. Peak memory is of a process of its own for each
+arm; of what is kept, the bytes of a token.
 
 The bar: a later epoch is at least 1.8 times as fast as the first.
 

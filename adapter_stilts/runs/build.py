@@ -22,7 +22,7 @@ from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.lineage import Lineage
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
-from adapter_stilts.sharing.manifest import FETCH_AGAIN
+from adapter_stilts.sharing.manifest import FETCH_AGAIN, half_of
 from adapter_stilts.sharing.places import known_trunk
 
 HEAD = "head"  # the name of the only head of a run
@@ -117,21 +117,26 @@ def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
 
     The same weights in half precision are the same trunk: theirs is the fingerprint of every value rounded.
     """
-    expected, config = bundle.manifest.trunk, trunk.config
+    expected, config, original = bundle.manifest.trunk, trunk.config, ""
     if trunk.fingerprint in expected.fingerprints:
         return
     if (config.num_hidden_layers, config.hidden_size) != (expected.layers, expected.hidden):
         what = f"the run was trained on a trunk of {expected.layers} layers of width {expected.hidden}"
         own = f"{config.num_hidden_layers} layers of width {config.hidden_size} ('{trunk.name}')"
         what += f" ('{expected.name}'), and this one is of {own}"
-    elif expected.fingerprint in half_copies(trunk.name, trunk.revision, trunk.fingerprint).values():
-        return  # trained on the copy, read on the original
     else:
+        copies = half_copies(trunk.name, trunk.revision, trunk.fingerprint)
+        if expected.fingerprint in copies.values():
+            return  # trained on the copy, read on the original
         own = f"the run was trained on weights {expected.fingerprint} ('{expected.name}')"
         what = f"{own}; '{trunk.name}' has others, {trunk.fingerprint}"
+        halves = (half_of(expected.copies), half_of(copies))
+        if all(halves) and len(set(halves)) > 1:
+            what += f"; these are stored in {halves[1]} and those in {halves[0]}, and two roundings cannot be compared"
+            original = ", or its float32 original"
     revision = f" at revision {expected.revision}" if expected.revision else ""
     named = known_trunk(bundle.folder) or f"{expected.name}{revision}"
-    advice = f"use the trunk it was trained on: --trunk {named}"
+    advice = f"use the trunk it was trained on{original}: --trunk {named}"
     raise ArtefactError(what, where=str(bundle.folder), do=advice)
 
 
