@@ -23,6 +23,11 @@ PACKAGES = (
 )
 
 
+def cache_folder(of: str) -> Path:
+    """Where what is made once is kept for all runs of this user, by what it is: "trunks", "states"."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adapter-stilts" / of
+
+
 def check_launch(environment: Mapping[str, str]) -> None:
     """Refuse what a launcher cannot have set; UsageError names the variable."""
     for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT"):

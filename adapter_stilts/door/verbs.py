@@ -73,6 +73,7 @@ def train(
     *,
     trunk: AnyPath | None = None,
     kind: str | None = None,
+    from_layer: int | None = None,
     how: str | None = None,
     after: AnyRun | Sequence[AnyRun] | None = None,
     sampler: str | None = None,
@@ -102,6 +103,7 @@ def train(
         "task": ",".join(names),
         "trunk": text_of(trunk),
         "kind": kind,
+        "from_layer": from_layer,
         "how": how,
         "sampler": sampler,
         "seed": seed,
@@ -118,6 +120,7 @@ def fuse(
     *,
     trunk: AnyPath | None = None,
     kind: str | None = None,
+    from_layer: int | None = None,
     data: Any = None,
     config: AnyPath | None = None,
     settings: Settings = None,
@@ -137,6 +140,7 @@ def fuse(
         "fuse": "fuse",
         "trunk": text_of(trunk),
         "kind": kind,
+        "from_layer": from_layer,
         "seed": seed,
     }
     chosen = configured(config, settings, {**words, "control": control, "data": _given(data)})
