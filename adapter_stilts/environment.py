@@ -17,6 +17,7 @@ from adapter_stilts.errors import UsageError
 
 SHAPES_KEPT = "32"  # more than a layer needs, forth and back
 RUNS = Path("runs")  # where runs, vectors and rows lie unless told otherwise
+NATIVE_HALF = {"amx_bf16", "avx512_bf16"}  # processor flags that make bf16 products faster than float32
 PACKAGES = (
     *("adapter-stilts", "torch", "transformers", "accelerate"),
     *("tokenizers", "safetensors", "faiss-cpu", "numpy", "datasets"),
@@ -77,6 +78,31 @@ def give_back_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
+
+
+@functools.cache
+def processor_flags() -> frozenset[str]:
+    """The processor's flags as Linux lists them; none elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), []))
+
+
+def memory_there_is(device: str = "cpu") -> int:
+    """Bytes that this process could have if nothing else ran: of the card, else of the machine or, where it is less,
+    of the control group it runs in."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    bounds = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+    said = [bound.read_text().strip() for bound in bounds if bound.is_file()]
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    own = [int(text) for text in said if text.isdecimal()] + ([limit] if limit != resource.RLIM_INFINITY else [])
+    return min([machine, *own])
 
 
 @functools.cache

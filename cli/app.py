@@ -24,7 +24,23 @@ from adapter_stilts.environment import check_launch
 from adapter_stilts.errors import ArtefactError, DoesNotFit, Interrupted, StiltsError, TaskDataError, UsageError
 from adapter_stilts.files import NO_SPACE
 
-from . import convert, encode, evaluate, info, inspect, merge, mine, predict, score, search, share, study, sweep, train
+from . import (
+    convert,
+    encode,
+    evaluate,
+    info,
+    inspect,
+    merge,
+    mine,
+    plan,
+    predict,
+    score,
+    search,
+    share,
+    study,
+    sweep,
+    train,
+)
 from .options import StiltsCommand, option
 from .tables import coloured
 
@@ -212,6 +228,7 @@ def start_list(ctx: typer.Context) -> None:
 
 
 verb(app, "demo", study.demo)
+verb(app, "plan", plan.plan)
 verb(app, "train", train.train)
 verb(app, "fuse", train.fuse)
 verb(app, "merge", merge.merge)

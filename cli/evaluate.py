@@ -43,6 +43,7 @@ def evaluate(
     out: Annotated[Path | None, option("-o --out", "DIR", OUT)] = None,
     report: Annotated[bool, option("--report", None, REPORT)] = False,
     limit: Annotated[int | None, option("--limit", "N", LIMIT, min=1)] = None,
+    limit_gb: options.LimitOption = None,
     overwrite: Annotated[bool, option("--overwrite", None, "Score again what has scores already.")] = False,
     all_metrics: Annotated[bool, option("--all-metrics", None, ALL_METRICS)] = False,
     dry_run: options.DryRunOption = False,
@@ -67,6 +68,6 @@ def evaluate(
     if not names(tasks):
         advice = "name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them"
         raise UsageError("--tasks names no task", do=advice)
-    request = Request(chosen, names(tasks), run, split, report=report, limit=limit)
+    request = Request(chosen, names(tasks), run, split, report=report, limit=limit, limit_gb=limit_gb)
     where: dict[str, Any] = {"out": out, "runs": options.RUNS, "overwrite": overwrite, "dry_run": dry_run}
     render.finish(runs.evaluate(request, **where, report=progress.reporter()), as_json, all_metrics=all_metrics)

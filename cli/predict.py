@@ -25,6 +25,7 @@ def predict(
     task: Annotated[Text, option("--task", "TASK", TASK)] = None,
     skip_bad: Annotated[bool, option("--skip-bad", None, SKIP)] = False,
     trunk: options.TrunkOption = None,
+    limit: options.LimitOption = None,
     config: options.ConfigOption = None,
     settings: options.SetOption = None,
     overwrite: Annotated[bool, option("--overwrite", None, "Replace a FILE that is there.")] = False,
@@ -47,7 +48,7 @@ def predict(
     chosen = options.configuration(config, settings, trunk=trunk)
     given = sys.stdin.buffer if str(file) == runs.STDIN else file
     where: dict[str, Any] = {"out": out, "screen": render.Screen(), "runs": options.RUNS, "overwrite": overwrite}
-    asked = runs.Asked(chosen, run, task or "")
+    asked = runs.Asked(chosen, run, task or "", limit)
     made = runs.predict(asked, given, **where, json_lines=as_json, skip_bad=skip_bad, report=progress.reporter())
     if out is None:
         return

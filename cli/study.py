@@ -12,6 +12,7 @@ from . import progress, render
 from .options import DataOption, DryRunOption, JsonOption, TrunkOption, option
 
 FILE = "A YAML file that describes the study, or the name of a ready-made one: `list recipes`."
+LIMIT = "Memory that all stages at once must fit in; each has its share."
 JOBS = "Stages at once, each in a process of its own; 1 does them one after another."
 DEMO_JOBS = "Stages at once; by default one a core, up to four."
 RESUME = "Go on where it stopped, or do everything again."
@@ -23,6 +24,7 @@ def study(
     trunk: TrunkOption = None,
     data: DataOption = None,
     jobs: Annotated[int, option("--jobs", "N", JOBS)] = 1,
+    limit: Annotated[float | None, option("--limit-gb", "GB", LIMIT)] = None,
     out: Annotated[Path | None, option("-o --out", "DIR", "The study's folder; by default studies/NAME.")] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -42,7 +44,8 @@ def study(
     from adapter_stilts.studies import grid
 
     path, sources, report = recipe_file(file), tuple(data or ()), progress.reporter()
-    document = grid.study(path, out=out, jobs=jobs, dry_run=dry_run, report=report, trunk=trunk, data=sources)
+    how: Any = {"jobs": jobs, "limit_gb": limit, "dry_run": dry_run, "report": report}
+    document = grid.study(path, out=out, trunk=trunk, data=sources, **how)
     if as_json:
         render.document(document)
     elif dry_run:

@@ -28,6 +28,7 @@ def train(
     config: options.ConfigOption = None,
     settings: options.SetOption = None,
     seed: options.SeedOption = None,
+    limit: options.LimitOption = None,
     control: options.ControlOption = None,
     out: options.OutOption = None,
     resume: options.ResumeOption = True,
@@ -51,7 +52,7 @@ def train(
     built = {"task": task, "trunk": trunk, "kind": kind, "how": how, "after": after, "sampler": sampler}
     rows: Any = {"data": data, "language": names(language), "from_layer": from_layer}
     chosen = options.configuration(config, settings, **built, **rows, seed=seed, control=control)
-    render.finish(runs.train(chosen, names(task), **_where(out, resume, dry_run)), as_json)
+    render.finish(runs.train(chosen, names(task), **_where(out, resume, dry_run, limit)), as_json)
 
 
 def fuse(
@@ -64,6 +65,7 @@ def fuse(
     config: options.ConfigOption = None,
     settings: options.SetOption = None,
     seed: options.SeedOption = None,
+    limit: options.LimitOption = None,
     control: options.ControlOption = None,
     out: options.OutOption = None,
     resume: options.ResumeOption = True,
@@ -84,9 +86,9 @@ def fuse(
     built = {"target": target, "sources": [str(run) for run in sources], "fuse": "fuse", "trunk": trunk, "kind": kind}
     rows: Any = {"data": data, "from_layer": from_layer}
     chosen = options.configuration(config, settings, **built, **rows, seed=seed, control=control)
-    render.finish(runs.fuse(tuple(sources), target, chosen, **_where(out, resume, dry_run)), as_json)
+    render.finish(runs.fuse(tuple(sources), target, chosen, **_where(out, resume, dry_run, limit)), as_json)
 
 
-def _where(out: Path | None, resume: bool, dry_run: bool) -> dict[str, Any]:
+def _where(out: Path | None, resume: bool, dry_run: bool, limit: float | None) -> dict[str, Any]:
     again = {"resume": resume, "overwrite": not resume, "dry_run": dry_run}
-    return {"out": out, "runs": options.RUNS, **again, "report": progress.reporter()}
+    return {"out": out, "runs": options.RUNS, **again, "report": progress.reporter(), "limit_gb": limit}

@@ -76,10 +76,17 @@ class Run:
     folder  of the run; None for a trunk
     trunk   its name; of a run, where its own trunk lies elsewhere now, else None
     config  settings other than the run's own (trunk.precision, task.columns, retrieval.layer ...)
+    limit_gb  memory that reading with it must fit in
     """
 
-    def __init__(self, folder: Path | None, trunk: str | None = None, config: RunConfig | None = None) -> None:
-        self.folder, self.trunk, self.config = folder, trunk, config or RunConfig()
+    def __init__(
+        self,
+        folder: Path | None,
+        trunk: str | None = None,
+        config: RunConfig | None = None,
+        limit_gb: float | None = None,
+    ) -> None:
+        self.folder, self.trunk, self.config, self.limit_gb = folder, trunk, config or RunConfig(), limit_gb
 
     def __repr__(self) -> str:
         if self.folder is None:
@@ -113,7 +120,7 @@ class Run:
 
     @cached_property
     def _subject(self) -> Subject:
-        return subject_of(Request(self.config, (), self._folder), None, self._folder.parent)
+        return subject_of(Request(self.config, (), self._folder, limit_gb=self.limit_gb), None, self._folder.parent)
 
     def predictor(self, task: str = "") -> Predictor:
         """The model of the head that answers a task ("": the only one), with how its rows are read."""

@@ -28,6 +28,7 @@ from adapter_stilts.runs import evaluate as scoring
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
 from adapter_stilts.runs.compare import compare_runs
+from adapter_stilts.runs.foresee import Rows, foresee
 from adapter_stilts.runs.merges import merge as merging
 from adapter_stilts.runs.merges.bake import Baked
 from adapter_stilts.runs.record import Planned, Trained
@@ -83,6 +84,7 @@ def train(
     settings: Settings = None,
     seed: int | None = None,
     control: str | None = None,
+    limit_gb: float | None = None,
     out: AnyPath | None = None,
     resume: bool = True,
     overwrite: bool = False,
@@ -96,6 +98,7 @@ def train(
     data    a folder; "train=FILE" and the like, one or several; {"train": rows or path, "validation": ...}, where rows
             are dictionaries, a frame or a data set; rows alone are the training rows
     language  of the rows, where files and columns do not tell it
+    limit_gb  memory that it must fit in
     resume  False, or `overwrite`: trains again and replaces what is there
     """
     names = _names(task)
@@ -110,7 +113,7 @@ def train(
     }
     words |= {"after": [folder_of(run) for run in _list(after)], "control": control, "data": sources(data, RUNS)}
     words["language"] = _names(language)
-    where = _where(out, resume and not overwrite, dry_run, reporter)
+    where = {**_where(out, resume and not overwrite, dry_run, reporter), "limit_gb": limit_gb}
     return _made(training.train(configured(config, settings, words), names, **where))
 
 
@@ -126,6 +129,7 @@ def fuse(
     settings: Settings = None,
     seed: int | None = None,
     control: str | None = None,
+    limit_gb: float | None = None,
     out: AnyPath | None = None,
     resume: bool = True,
     overwrite: bool = False,
@@ -144,7 +148,7 @@ def fuse(
         "seed": seed,
     }
     chosen = configured(config, settings, {**words, "control": control, "data": _given(data)})
-    where = _where(out, resume and not overwrite, dry_run, reporter)
+    where = {**_where(out, resume and not overwrite, dry_run, reporter), "limit_gb": limit_gb}
     return _made(training.fuse(tuple(map(Path, runs)), target, chosen, **where))
 
 
@@ -208,6 +212,7 @@ def evaluate(
     split: str = "test",
     report: bool = False,
     limit: int | None = None,
+    limit_gb: float | None = None,
     out: AnyPath | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
@@ -220,6 +225,7 @@ def evaluate(
     report  also what each score hides, as `Result.report` of the headline: {"classes": [...], "confusion": ...,
             "lengths": ..., "mistakes": [...]}
     limit   score the first rows of each language alone, so many
+    limit_gb  memory that it must fit in
     """
     refuse(limit is not None and limit < 1, f"limit={limit}", "give a number of rows, 1 or more")
     folder, trunk = run_or_trunk(run, trunk)
@@ -234,7 +240,7 @@ def evaluate(
     read |= {"language_adapter": _list(language_adapter), "data": _given(given), "trunk": text_of(trunk)}
     chosen, names = configured(config, settings, read), _names(tasks)
     refuse(not names, "no task is named", 'name one or more, for example tasks="xnli,tatoeba"')
-    request = Request(chosen, names, folder, split, report=report, limit=limit)
+    request = Request(chosen, names, folder, split, report=report, limit=limit, limit_gb=limit_gb)
     where: dict[str, Any] = {"out": path_of(out), "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
     return list(scoring.evaluate(request, **where, report=reporter or Logged()).results)
 
@@ -247,6 +253,7 @@ def predict(
     task: str | None = None,
     skip_bad: bool = False,
     trunk: AnyPath | None = None,
+    limit_gb: float | None = None,
     config: AnyPath | None = None,
     settings: Settings = None,
     overwrite: bool = False,
@@ -259,10 +266,11 @@ def predict(
     """
     chosen = configured(config, settings, {"trunk": text_of(trunk)})
     if out is None:
-        held = run if isinstance(run, Run) and config is None and not settings and trunk is None else None
-        reader = held or Run(Path(folder_of(run)), None, chosen)
+        same = config is None and not settings and trunk is None and limit_gb is None
+        held = run if isinstance(run, Run) and same else None
+        reader = held or Run(Path(folder_of(run)), None, chosen, limit_gb)
         return reader.predict(task or "", rows, skip_bad=skip_bad, reporter=reporter)
-    asked = predicting.Asked(chosen, Path(folder_of(run)), task or "")
+    asked = predicting.Asked(chosen, Path(folder_of(run)), task or "", limit_gb)
     given = Path(rows) if isinstance(rows, str | Path) else source(rows, RUNS)
     where: dict[str, Any] = {"out": Path(out), "overwrite": overwrite, "runs": RUNS, "skip_bad": skip_bad}
     return predicting.predict(asked, given, **where, report=reporter or Logged())
@@ -274,6 +282,7 @@ def study(
     trunk: AnyPath | None = None,
     data: Any = None,
     jobs: int = 1,
+    limit_gb: float | None = None,
     out: AnyPath | None = None,
     dry_run: bool = False,
     reporter: Reporter | None = None,
@@ -283,11 +292,40 @@ def study(
     Raises StudyFailed where stages are not done, once all others are.
     """
     given = tuple(_given(data) or ())
-    where: dict[str, Any] = {"out": path_of(out), "jobs": jobs, "dry_run": dry_run, "report": reporter or Logged()}
+    where: dict[str, Any] = {"out": path_of(out), "jobs": jobs, "limit_gb": limit_gb, "dry_run": dry_run}
+    where["report"] = reporter or Logged()
     document = grid.study(recipe_file(Path(file)), trunk=text_of(trunk), data=given, **where)
     if document["failed"]:
         raise grid.failure(document)
     return document
+
+
+def plan(
+    task: str = "",
+    *,
+    trunk: AnyPath | None = None,
+    kind: str | None = None,
+    from_layer: int | None = None,
+    rows: int | None = None,
+    mean_length: float | None = None,
+    labels: int = 2,
+    fused: int = 0,
+    below: int = 0,
+    limit_gb: float | None = None,
+    device: str = "cpu",
+    probe: bool = False,
+    config: AnyPath | None = None,
+    settings: Settings = None,
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """What a training will hold in memory and how long it takes, as `plan --json` prints it; nothing is loaded.
+
+    Returns "bytes", "memory" (bytes by cause), "settings", "steps", "seconds" (None where no rate is known), "changed"
+    (what makes it fit `limit_gb`) and "measured" (what `probe` found).
+    """
+    chosen = configured(config, settings, {"trunk": text_of(trunk), "kind": kind, "from_layer": from_layer})
+    what: dict[str, Any] = {"limit_gb": limit_gb, "below": below, "fused": fused, "device": device, "probe": probe}
+    return foresee(chosen, task, Rows(rows, mean_length, labels), **what, report=reporter or Logged()).document()
 
 
 def compare(first: AnyRun, second: AnyRun) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class AdapterEncoder(nn.Module):
         self.fusions: dict[str, FusionParts] = {}
         self.composition: Composition | None = None
         self.from_layer = 0
+        self.tokens_at_once: int | None = None
         self.kept: KeptRows | None = None
         self._kinds: dict[str, Kind] = {}
         self._used: dict[str, AdapterParts] = {}  # the adapters of the active composition, in its order

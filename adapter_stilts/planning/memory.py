@@ -11,8 +11,9 @@ again in the modules themselves. What the allocator of Linux adds is measured (b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapter_stilts.encoder.kinds import Setting, kinds, resolve
 from adapter_stilts.encoder.trunk.config import TrunkConfig
@@ -23,6 +24,7 @@ CUDA = 500 * 10**6  # the context of a card, which no allocator counts
 PER_PIECE = 1150  # of the tokenizer's vocabulary, while texts become tokens
 PER_TOKEN = 40  # of the rows: a number in a tuple
 COPIES = 5  # of what trains, in float32: itself, its gradient, two moments, the best so far
+VALIDATED = 4  # times the tokens of a training batch are read at once when validation rows are scored
 SLACK = 1.35  # holes between what is held, on a CPU
 HALF = ("bf16", "int8", "nf4")
 BYTES = {"fp32": 4.0, "bf16": 2.0, "int8": 1.0, "nf4": 0.53}  # of a weight of a projection
@@ -147,7 +149,7 @@ def _embeddings(work: Work) -> float:
 def usual_pieces(tokens: int) -> int:
     """How many different ones so many tokens of running text have, by Heaps' law with the constants of English and
     Korean news under XLM-R's vocabulary."""
-    return round(20 * tokens**0.5)
+    return round(20 * math.sqrt(tokens))
 
 
 def _rows(work: Work) -> float:
@@ -172,11 +174,12 @@ def _batch(work: Work) -> dict[str, float]:
         return {"workspace": passing, "logits": logits}
     layer = _bytes(work, _kept(work))
     lowest = _bytes(work, _kept_below(work))
-    if work.checkpointing:
-        stored = work.layers * work.tokens * work.trunk.hidden_size * 4
-        return {"activations": slack * (stored + layer), "workspace": passing, "logits": logits}
     kept = (work.layers - 1) * layer + lowest
-    return {"activations": slack * kept, "workspace": passing, "logits": logits}
+    if work.checkpointing:
+        kept = work.layers * work.tokens * work.trunk.hidden_size * 4 + layer
+    parts = {"activations": slack * kept, "workspace": passing, "logits": logits}
+    scoring = slack * _passing(replace(work, training=False, tokens=VALIDATED * work.tokens))
+    return {**parts, "validation": max(0.0, scoring - sum(parts.values()))}
 
 
 def _passing(work: Work) -> float:

@@ -34,6 +34,10 @@ def head_parameters(outputs: int, masked: bool, config: TrunkConfig) -> int:
 
 
 def _part(module: str, settings: Mapping[str, Any], config: TrunkConfig, layers: int) -> int:
+    return int(_numbers(module, settings, config, layers))
+
+
+def _numbers(module: str, settings: Mapping[str, Any], config: TrunkConfig, layers: int) -> Any:
     width = config.hidden_size
     match module:
         case "whole_trunk":

@@ -56,11 +56,13 @@ class Asked:
 
     config  its trunk, where the run's own lies elsewhere now, and task.columns of the file
     task    whose head answers; "": the run's own task, where it has one
+    limit_gb  memory that it must fit in
     """
 
     config: RunConfig
     run: Path
     task: str = ""
+    limit_gb: float | None = None
 
 
 @dataclass
@@ -220,7 +222,7 @@ def predict(
         examples = source.examples(file, LeftOut(Silent(), skip=True))
     else:
         examples = source.lines(file, left_out)
-    subject = subject_of(Request(asked.config, (), asked.run), None, runs)
+    subject = subject_of(Request(asked.config, (), asked.run, limit_gb=asked.limit_gb), None, runs)
     predictor, cut, count = Predictor.of(source, subject), list[str](), 0
     waiting = not isinstance(file, Path) and os.isatty(0)  # a person who types wants an answer to each line
     with _opened(out, screen) as target, report.progress(f"predicting {source.task.name}") as progress:

@@ -14,8 +14,10 @@ from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.encoder.trunk.loading import Trunk, check_local, load_trunk
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.formats.base import Format
+from adapter_stilts.planning.fit import limit_of
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.runs.identity import run_identity
+from adapter_stilts.runs.limits import precision_under, under_limit, work_of
 from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
 from adapter_stilts.runs.material import (
     check_assigned,
@@ -39,8 +41,9 @@ from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.course import course
 from adapter_stilts.training.devices import Processes, pick_device, processes
-from adapter_stilts.training.plan import USUAL_EPOCHS, Mixture, TrainingData, TrainingPlan, feature_data, long_enough
+from adapter_stilts.training.plan import Mixture, TrainingData, TrainingPlan, feature_data, long_enough
 from adapter_stilts.training.sampler import shares
+from adapter_stilts.training.usual import USUAL_EPOCHS
 
 JOINT, FUSE, MERGE = "joint", "fuse", "merge"
 FULL = "full"  # the kind that trains the trunk
@@ -53,6 +56,7 @@ class Prepared:
 
     name    of the run's folder and of the adapter made here
     data    the rows of its task; of a joint run, of each of its tasks
+    fitted  what was changed so that it fits in memory
     rows    them as the training loop takes them
     shares  joint: how probable each task is in a step
     """
@@ -70,6 +74,7 @@ class Prepared:
     device: str
     processes: Processes
     identity: str
+    fitted: str = ""
 
     @property
     def task(self) -> str:
@@ -105,6 +110,7 @@ class Prepared:
     def notes(self) -> Iterator[str]:
         """What a person should know before training starts."""
         plan, training, fusion = self.plan, self.config.training, self.config.fusion
+        yield from filter(None, [self.fitted])
         yield from unlearned(parent.manifest for parent in self.parents)
         yield from self.merged.notes if self.merged is not None else ()
         ordered = sorted(self.shares.items(), key=lambda share: -share[1])
@@ -130,8 +136,12 @@ class Prepared:
             yield f"training.learning_rate is not used: a fusion learns at {rate}"
 
 
-def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
-    """Load and check everything a run needs; every refusal comes before the first step, the cheap ones first."""
+def prepare(config: RunConfig, names: Sequence[str], limit_gb: float | None = None) -> Prepared:
+    """Load and check everything a run needs; every refusal comes before the first step, the cheap ones first.
+
+    limit_gb  memory that it must fit in; None: what the machine has
+    """
+    limit_of(limit_gb)
     tasks = _tasks(config, names)
     config = config.model_copy(update={"task": config.task.model_copy(update={"name": ",".join(names)})})
     joint, seeds = config.how == JOINT, Seeds(config.training.seed)
@@ -157,6 +167,8 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
         line = random_adapter(line, seeds)
     rows = [read_rows(config, task, [task.name for task in tasks]) for task in tasks]
     precision = _precision(config, kind, line)
+    if limit_gb is not None:
+        precision = precision_under(limit_gb, precision, config, line, device)
     trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=precision, device=device)
     for parent in parents:
         check_trunk(trunk, parent)
@@ -169,6 +181,10 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     chances = shares(config.training.sampler, sizes) if joint else {}
     to_learn = _to_learn(config, trunk, data, chances)
     plan = training_plan(config, kind)
+    work = work_of(config, plan, trunk.config, line, data, precision=trunk.precision, device=device.type)
+    chosen = bool({"token_budget", "batch_rows"} & config.training.model_fields_set)
+    compared = any(of_task.task.format.ranking for of_task in data)
+    plan, fitted = under_limit(plan, work, limit_gb, chosen=chosen, compared=compared)
     if not (config.training.epochs or plan.max_steps or plan.minutes):
         plan = long_enough(plan, course(to_learn, plan, together.count).steps(1))
     config = _as_planned(config, plan)
@@ -186,6 +202,7 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
         device=str(device),
         processes=together,
         identity=run_identity(config, plan, trunk, manifests, line, data, together.count),
+        fitted=fitted,
     )
 
 
@@ -225,10 +242,13 @@ def training_plan(config: RunConfig, kind: str) -> TrainingPlan:
 
 
 def _as_planned(config: RunConfig, plan: TrainingPlan) -> RunConfig:
-    """The configuration with the rate and the epochs that were left open, as the run will say of itself."""
+    """The configuration with what was left open or had to fit in memory, as the run will say of itself."""
     decided: dict[str, object] = {} if config.how == FUSE else {"learning_rate": plan.learning_rate}
     if not plan.max_steps and not plan.minutes:
         decided |= {"epochs": plan.epochs, "evaluate_steps": plan.evaluate_steps}
+    fitted = ("token_budget", "batch_rows", "accumulation", "gradient_checkpointing")
+    sizes = {name: getattr(plan, name) for name in fitted}
+    decided |= {name: value for name, value in sizes.items() if value != getattr(config.training, name)}
     return config.model_copy(update={"training": config.training.model_copy(update=decided)})
 
 

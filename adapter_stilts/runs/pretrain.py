@@ -38,7 +38,8 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import Run
-from adapter_stilts.training.plan import USUAL_EPOCHS, Outcome, Progress, TrainingData, TrainingPlan
+from adapter_stilts.training.plan import Outcome, Progress, TrainingData, TrainingPlan
+from adapter_stilts.training.usual import USUAL_EPOCHS
 
 PART = "whole"  # the name of the one part that trains
 BETAS, EPSILON = (0.9, 0.98), 1e-6  # of AdamW, as RoBERTa was trained

@@ -26,6 +26,7 @@ from adapter_stilts.retrieval.reading import Overrides, Reading, as_trunk, told
 from adapter_stilts.runs.build import finished_encoder, finished_models
 from adapter_stilts.runs.folder import state_of
 from adapter_stilts.runs.language_stacks import BARE, Stacks, language_stacks
+from adapter_stilts.runs.limits import read_under_limit
 from adapter_stilts.runs.material import TRUNKS, unlearned
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.sharing.manifest import CONFIG, TASK_FILE
@@ -46,6 +47,7 @@ class Request:
     save_vectors  of retrieval; None: where one layer is read
     report        whether what each score hides is written beside it
     limit         score the first rows of each split and language alone, so many; None: all of them
+    limit_gb      memory that it must fit in; fewer tokens are read at once
     """
 
     config: RunConfig
@@ -55,6 +57,7 @@ class Request:
     save_vectors: bool | None = None
     report: bool = False
     limit: int | None = None
+    limit_gb: float | None = None
 
     @property
     def protocol(self) -> str:
@@ -132,7 +135,9 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
         identity = fingerprint([trunk.fingerprint, trunk.precision, *([asked.prefix] if asked.prefix else [])])
         folder = out or runs / f"trunk-{Path(asked.name).name}-{identity}"
         state_of(folder, identity, overwrite=False)
-        return Subject(folder, identity, trunk, AdapterEncoder(trunk).to(device).eval(), {}, None)
+        bare = AdapterEncoder(trunk).to(device).eval()
+        read_under_limit(bare, request.limit_gb, _token_budget(bare))
+        return Subject(folder, identity, trunk, bare, {}, None)
     bundle, identity = load_bundle(request.run), ""
     if out is not None and out.resolve() != request.run.resolve():
         identity = fingerprint([bundle.manifest.identity, bundle.manifest.files])
@@ -142,6 +147,7 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
     headed = next(iter(models.values()), None)
     encoder = finished_encoder(trunk, bundle).to(device) if headed is None else headed.encoder
+    read_under_limit(encoder, request.limit_gb, _token_budget(encoder))
     stacks = language_stacks(encoder, bundle, adapters)
     return Subject(out or request.run, identity, trunk, encoder, models, bundle, stacks)
 
@@ -281,4 +287,4 @@ def _trunk(
 
 
 def _token_budget(encoder: AdapterEncoder) -> int:
-    return GPU_BUDGET if encoder.device.type == "cuda" else CPU_BUDGET
+    return encoder.tokens_at_once or (GPU_BUDGET if encoder.device.type == "cuda" else CPU_BUDGET)

@@ -50,17 +50,19 @@ def train(
     overwrite: bool,
     dry_run: bool,
     report: Reporter,
+    limit_gb: float | None = None,
 ) -> Trained | Planned | None:
     """Train one adapter (or fusion) and its head, or one adapter and a head per task.
 
     Raises the errors of every part it passes through.
 
-    resume  False starts an unfinished run of this configuration again
+    resume    False starts an unfinished run of this configuration again
+    limit_gb  memory that it must fit in; None: what the machine has
 
     Under torchrun or `accelerate launch` every process trains; the first alone writes the folder, and the others return
     None.
     """
-    prepared = prepare(config, tasks)
+    prepared = prepare(config, tasks, limit_gb)
     folder = out or runs / f"{prepared.name}-{prepared.identity}"
     state = state_of(folder, prepared.identity, overwrite=overwrite, asked=decided(prepared))
     if state == "done":
@@ -181,7 +183,7 @@ def _train(prepared: Prepared, model: Model, folder: Path, *, resume: bool, repo
             advance(now.step, now.total, f"loss {now.loss:.3f}, {now.tokens_per_second:,.0f} tokens/s")
 
         what = (model, prepared.rows, prepared.plan, folder)
-        outcome = Run(*what, validate, prepared.identity, progress, stop).to_the_end(resume)
+        outcome = Run(*what, validate, prepared.identity, progress, stop, tell=report.say).to_the_end(resume)
         if outcome.stopped_by == "patience":
             advance(outcome.steps, outcome.steps, f"no more gain; step {outcome.best_step} is kept")
         return outcome

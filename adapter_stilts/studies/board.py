@@ -30,6 +30,7 @@ class Job:
     folder  train: of its run; read: of the run that is read, or of the trunk's scores; one stage at a time works in it
     after   folders of the runs it builds on, as `stage.parents` has them
     log     where its talk goes
+    limit_gb  memory that it must fit in
     """
 
     stage: Stage
@@ -38,13 +39,16 @@ class Job:
     runs: Path
     log: Path
     overwrite: bool = False
+    limit_gb: float | None = None
 
     @property
     def label(self) -> str:
         return self.stage.label
 
 
-def jobs_of(stages: Sequence[Stage], out: Path, *, overwrite: bool = False) -> list[Job]:
+def jobs_of(
+    stages: Sequence[Stage], out: Path, *, overwrite: bool = False, limit_gb: float | None = None
+) -> list[Job]:
     """Every stage with its folders under `out`; a run keeps the folder it has, whatever it was called then."""
     runs = out / "runs"
     there = {path.name.rpartition("-")[2]: path for path in sorted(runs.iterdir())} if runs.is_dir() else {}
@@ -54,7 +58,8 @@ def jobs_of(stages: Sequence[Stage], out: Path, *, overwrite: bool = False) -> l
         after = tuple(folders[key] for key in stage.parents)
         read = after[0] if after else runs / f"trunk-{fingerprint(stage.config.trunk)}"
         folder = folders[stage.key] if stage.work == "train" else read
-        jobs.append(Job(stage, folder, after, runs, out / "logs" / f"{_file_name(stage)}.txt", overwrite))
+        log = out / "logs" / f"{_file_name(stage)}.txt"
+        jobs.append(Job(stage, folder, after, runs, log, overwrite, limit_gb))
     return jobs
 
 

@@ -27,7 +27,7 @@ from adapter_stilts.tasks.base import Task, labels_of, tasks, under
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.sources import load, miniature_of
 from adapter_stilts.tasks.user import find_task
-from adapter_stilts.training.plan import usual_epochs
+from adapter_stilts.training.usual import usual_epochs
 
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
 COUNT = re.compile(r"([\d,]+) \[")

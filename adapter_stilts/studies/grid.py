@@ -16,6 +16,7 @@ from typing import Any
 
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.errors import StudyFailed, UsageError
+from adapter_stilts.planning.fit import limit_of
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.material import refuse_unnamed
 from adapter_stilts.studies.board import recorded
@@ -35,11 +36,13 @@ def study(
     report: Reporter,
     trunk: str | None = None,
     data: tuple[str, ...] = (),
+    limit_gb: float | None = None,
 ) -> dict[str, Any]:
     """Run what is missing of a study; returns what `--json` prints, its failures counted in "failed".
 
     jobs         stages at once; 1 does them in this process
     trunk, data  in the place of those of the file
+    limit_gb     memory that all stages at once must fit in
 
     Raises ConfigError for mistakes in the file, UsageError where another process works on it, Interrupted when stopped.
     """
@@ -51,7 +54,9 @@ def study(
         raise UsageError(f"--jobs {jobs} is nobody to do the work", do="use 1 or more")
     from adapter_stilts.studies.run import run  # what only plans does not wait for faiss and the rest
 
-    return run(config, folder, jobs=jobs, report=report).document
+    limit_of(limit_gb)
+    share = None if limit_gb is None else limit_gb / jobs
+    return run(config, folder, jobs=jobs, report=report, limit_gb=share).document
 
 
 def failure(document: Mapping[str, Any]) -> StudyFailed:

@@ -40,11 +40,13 @@ def run(
     report: Reporter,
     threads: int | None = None,
     overwrite: bool = False,
+    limit_gb: float | None = None,
 ) -> Outcome:
     """Do every stage that is missing under `folder`; a failing one does not stop the others.
 
     threads    of each stage, in a process of its own; None: the processor's, shared out, and one job works in this one
     overwrite  nothing counts as done
+    limit_gb   memory that each stage must fit in
 
     Raises UsageError where another process works on it, Interrupted where it was stopped.
     """
@@ -52,7 +54,7 @@ def run(
         held.enter_context(locked(folder))
         planned = grid(config)
         facts = {"study": config.name, "out": str(folder), "config": config.model_dump(mode="json")}
-        board = Board(folder, facts, jobs_of(planned.stages, folder, overwrite=overwrite))
+        board = Board(folder, facts, jobs_of(planned.stages, folder, overwrite=overwrite, limit_gb=limit_gb))
         apart = jobs > 1 or threads is not None
         stop = held.enter_context(StopSignal()) if apart else None
         workers = Apart(jobs, threads) if apart else Here(report)

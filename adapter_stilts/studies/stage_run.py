@@ -57,7 +57,7 @@ def stands(job: Job, record: Mapping[str, Any]) -> bool:
 def _train(job: Job, report: Reporter) -> dict[str, Any]:
     config = _resolved(job)
     here: dict[str, Any] = {"out": job.folder, "runs": job.runs, "overwrite": job.overwrite}
-    trained = train(config, job.stage.tasks, **here, resume=True, dry_run=False, report=report)
+    trained = train(config, job.stage.tasks, **here, resume=True, dry_run=False, report=report, limit_gb=job.limit_gb)
     assert isinstance(trained, Trained)
     checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use any more
     checksum, steps = trained.manifest.checksum, trained.manifest.training.steps
@@ -80,7 +80,7 @@ def _read(job: Job, report: Reporter) -> dict[str, Any]:
     trunk = Trunk(precision=config.trunk.precision) if run else config.trunk
     asked = config.evaluation.model_copy(update={"languages": job.stage.languages})
     config = config.model_copy(update={"trunk": trunk, "evaluation": asked})
-    request = Request(config, job.stage.tasks, run, job.stage.split, save_vectors=False)
+    request = Request(config, job.stage.tasks, run, job.stage.split, save_vectors=False, limit_gb=job.limit_gb)
     here: dict[str, Any] = {"out": None if run else job.folder, "runs": job.runs, "overwrite": job.overwrite}
     scored = evaluate(request, **here, dry_run=False, report=report)
     return {"rows": [list(result.key) for result in scored.results], "parents": _checksums(job.after)}

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from adapter_stilts.errors import ArtefactError, Interrupted, StiltsError
+from adapter_stilts.errors import ArtefactError, DoesNotFit, Interrupted, StiltsError
 from adapter_stilts.files import disk_errors, own_file
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.checkpoint import Checkpoint, State
@@ -49,9 +49,10 @@ class Run(Generic[Model]):
     progress: Callable[[Progress], None] = lambda progress: None
     stop: StopSignal = field(default_factory=StopSignal)
     clock: Callable[[], float] = time.monotonic
+    tell: Callable[[str], None] = lambda said: None
 
     def __post_init__(self) -> None:
-        self.stepper = Stepper(self.model, self.plan)
+        self.stepper = Stepper(self.model, self.plan, self.tell)
         self.processes, self.main = self.stepper.processes, self.stepper.processes.main
         self.course = course(self.data, self.plan, self.processes.count)
         self.total = self.plan.max_steps or (0 if self.plan.minutes else self.course.steps(self.plan.epochs))
@@ -225,6 +226,8 @@ class Run(Generic[Model]):
         if self.folder is not None:
             kept = f"the weights of step {self.state.step} and the best ones are kept"
         what = f"{error.what} at step {self.state.step + 1}; {kept}"
+        if isinstance(error, DoesNotFit):
+            return DoesNotFit(what, where=str(self.checkpoints or ""), do=error.do)
         advice = "lower training.learning_rate, train in fp32, or look for broken rows in the data"
         return StiltsError(what, where=str(self.checkpoints or ""), do=advice)
 

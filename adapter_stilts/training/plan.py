@@ -7,7 +7,6 @@ that any split of a batch over accumulation steps and processes adds up to the s
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -19,16 +18,11 @@ from adapter_stilts.config.schema import Training
 from adapter_stilts.data.batches import collate, mask_tokens
 from adapter_stilts.data.feature import Feature, length
 from adapter_stilts.formats.base import Format
+from adapter_stilts.training.usual import FEWEST_STEPS_BETWEEN, USUAL_EPOCHS, usual_epochs
 
 Batch: TypeAlias = dict[str, Tensor]
 Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
 Validation: TypeAlias = float | Mapping[str, float]  # one score, or one a task, of which the plain mean counts
-
-
-USUAL_EPOCHS = 3
-FEWEST_STEPS = 300  # that small encoders learn in from 500 rows (benchmarks/results/default_rates.md)
-
-FEWEST_STEPS_BETWEEN = 50  # evaluations, where nothing is said
 
 
 class TrainingPlan(Training):
@@ -114,11 +108,6 @@ class Trainable(Protocol):
 
     def train(self, mode: bool = True) -> object:
         """Dropout on or off."""
-
-
-def usual_epochs(steps: float) -> int:
-    """Passes over rows that make so many steps: three, or as many as a small task needs to be learned."""
-    return max(USUAL_EPOCHS, math.ceil(FEWEST_STEPS / steps))
 
 
 def long_enough(plan: TrainingPlan, steps: int) -> TrainingPlan:

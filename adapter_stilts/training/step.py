@@ -7,17 +7,20 @@ The rate is a function of the position (`linear`), so that there is no state of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from adapter_stilts.errors import ArtefactError, StiltsError
+from adapter_stilts.environment import give_back_memory
+from adapter_stilts.errors import ArtefactError, DoesNotFit, StiltsError
 from adapter_stilts.training.devices import autocast, processes
 from adapter_stilts.training.plan import Batch, Trainable, TrainingPlan
 
 LOWEST_SCALE = 1.0  # fp16: gradients that overflow below this scale are not rescued by a smaller one
+NO_MEMORY = ("can't allocate memory", "could not create a memory", "std::bad_alloc", "CUDA out of memory")
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -36,8 +39,9 @@ class Taken:
 class Stepper:
     """The model, its optimiser and the processes that train it together."""
 
-    def __init__(self, model: Trainable, plan: TrainingPlan) -> None:
-        self.model, self.plan = model, plan
+    def __init__(self, model: Trainable, plan: TrainingPlan, tell: Callable[[str], None] = lambda said: None) -> None:
+        self.model, self.plan, self.tell = model, plan, tell
+        self.largest = sys.maxsize  # tokens of a pass, once memory did not suffice for more
         self.trained = dict(model.trainable())
         if not self.trained:
             do = "name the adapter, fusion or head to train"
@@ -54,7 +58,7 @@ class Stepper:
 
         Raises StiltsError, before anything has moved, where the loss or its gradient is not a finite number.
         """
-        loss_sum, count, penalty = self._backward(batches)
+        loss_sum, count, penalty = self._in_memory(batches)
         self.processes.total_gradients(self.parameters)
         asked = torch.tensor([float(stop), seconds], dtype=torch.float64, device=self.device)
         sums = self.processes.total(torch.cat([torch.stack([loss_sum, penalty]), asked]))
@@ -89,6 +93,42 @@ class Stepper:
         if scale:
             kept = {"scale": scale["scale"], "_growth_tracker": int(scale["tracker"])}
             self.scaler.load_state_dict({**self.scaler.state_dict(), **kept})
+
+    def _in_memory(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor, Tensor]:
+        """`_backward`; where memory does not suffice, again with every batch of that size in two, now and later.
+
+        The summed loss is the same, so a step is; dropout is drawn for the halves.
+        """
+        while True:
+            fitting = [part for batch in batches for part in self._parts(batch)]
+            try:
+                return self._backward(fitting)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                largest = max(map(_area, fitting))
+                self._refuse_to_split(fitting, largest)
+            self.adamw.zero_grad(set_to_none=True)
+            give_back_memory()
+            self.largest = largest // 2
+            self.tell(f"out of memory at {largest:,} tokens at once; going on with {self.largest:,}")
+
+    def _parts(self, batch: Batch) -> list[Batch]:
+        rows = len(next(iter(batch.values())))
+        if _area(batch) <= self.largest or rows < 2:
+            return [batch]
+        halves = ({name: tensor[some] for name, tensor in batch.items()} for some in _halves(rows))
+        return [part for half in halves for part in self._parts(half)]
+
+    def _refuse_to_split(self, batches: Sequence[Batch], largest: int) -> None:
+        rows = [len(next(iter(batch.values()))) for batch in batches if _area(batch) == largest]
+        compared = any("candidate_ids" in batch for batch in batches)
+        if max(rows) < 2 or compared or self.processes.count > 1:
+            self.adamw.zero_grad(set_to_none=True)
+            whole = "a batch whose rows are compared" if compared else "one row" if max(rows) < 2 else "a batch"
+            what = f"out of memory with {whole} of {largest:,} tokens"
+            advice = "use --limit-gb, training.gradient_checkpointing=true or a lower training.max_length"
+            raise DoesNotFit(what, do=advice)
 
     def _backward(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor, Tensor]:
         """Accumulate gradients of the summed loss; this process's loss sum, every process's count, and the penalty."""
@@ -134,6 +174,21 @@ class Stepper:
         self.scaler.step(self.adamw)
         self.scaler.update()
         self.adamw.zero_grad(set_to_none=True)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of PyTorch says that there was no memory, of the card or of the machine."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+
+
+def _area(batch: Batch) -> int:
+    return batch["input_ids"].numel()
+
+
+def _halves(rows: int) -> tuple[slice, slice]:
+    return slice(0, rows // 2), slice(rows // 2, rows)
 
 
 def linear(done: float, ahead: float, warmup: float) -> float:

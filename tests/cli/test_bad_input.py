@@ -178,7 +178,9 @@ def contents():
         ("fused with itself", ("fuse", "good", "good", "--target", "nli")),
         ("two or more runs, got 1", ("fuse", "good", "--target", "nli")),
         ("no --how called 'mix'.*one of: direct, fuse, joint, merge, seq", ("train", "nli", "--how", "mix")),
-        ("No such option: --limit-gb", ("train", "nli", "--limit-gb", "4")),
+        ("a limit is a number above 0", ("train", "nli", "--limit-gb", "0")),
+        ("a limit is a number above 0", ("plan", "--limit-gb", "nan")),
+        ("adapters below and a fusion at once", ("plan", "--below", "1", "--fused", "2")),
         ("`after` names none", ("train", "nli", "--how", "stack")),
         ("starts from nothing", ("train", "nli", "--how", "direct", "--after", "good")),
         (

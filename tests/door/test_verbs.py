@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapter_stilts_cli import encode, evaluate, mine, predict, search, study, train
+from adapter_stilts_cli import encode, evaluate, mine, plan, predict, search, study, train
 from adapter_stilts_cli import info as info_verbs
 from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": info_verbs.compare,
     "encode": encode.encode,
     "mine": mine.mine,
+    "plan": plan.plan,
     "predict": predict.predict,
     "search": search.search,
     "study": study.study,

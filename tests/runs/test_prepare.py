@@ -15,7 +15,7 @@ from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.runs.prepare import prepare, training_plan
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.training.plan import FEWEST_STEPS, USUAL_EPOCHS, usual_epochs
+from adapter_stilts.training.usual import FEWEST_STEPS, USUAL_EPOCHS, usual_epochs
 
 
 def test_passes_every_number_of_training_on():

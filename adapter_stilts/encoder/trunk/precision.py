@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from adapter_stilts.config.schema import Precision
+from adapter_stilts.environment import NATIVE_HALF, processor_flags
 from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import unknown_name
 
 PRECISIONS = get_args(Precision)
-NATIVE_CPU = ("amx_bf16", "avx512_bf16")  # processor flags that make bf16 products faster than float32
 AMPERE = (8, 0)  # the first CUDA capability with bf16
 
 
@@ -29,7 +27,7 @@ def resolve_precision(precision: str, device: torch.device) -> str:
         if device.type == "cuda":
             native = torch.cuda.get_device_capability(device) >= AMPERE
         else:
-            native = device.type == "cpu" and bool(_processor_flags() & set(NATIVE_CPU))
+            native = device.type == "cpu" and bool(processor_flags() & NATIVE_HALF)
         return "bf16" if native else "fp32"
     if precision in ("int8", "nf4") and device.type != "cuda":
         what = f"{precision} trunks run on CUDA devices only, and this one is {device.type}"
@@ -92,13 +90,3 @@ def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:
         packed.weight = library.Params4bit(linear.weight.data, requires_grad=False, quant_type="nf4")
     packed.register_parameter("bias", linear.bias)
     return packed
-
-
-@functools.cache
-def _processor_flags() -> frozenset[str]:
-    """The processor's flags as Linux lists them; none elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:
-        return frozenset()
-    return frozenset(next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), []))
