@@ -39,17 +39,18 @@ SETTINGS: list[dict[str, Any]] = [
         ("ia3", 1024, 128, "bf16", False),
     )
 ]
-STEPS = 8
+STEPS = 4
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", type=Path)
     parser.add_argument("trunks", type=Path, nargs="+")
+    parser.add_argument("--settings", type=int, default=len(SETTINGS))
     parser.add_argument("--probe", action="store_true")
     asked = parser.parse_args()
-    for setting in SETTINGS:
-        for trunk in asked.trunks:
+    for trunk in asked.trunks:
+        for setting in SETTINGS[: asked.settings]:
             record(NAME, {"trunk": trunk.name, **setting, **compared(trunk, asked.rows, setting, asked.probe)})
 
 
@@ -68,7 +69,8 @@ def compared(trunk: Path, rows: Path, setting: dict[str, Any], probe: bool) -> d
     lines = rows.read_text(encoding="utf-8").splitlines()
     for split, part in {"train": lines[:2000], "validation": lines[2000:2200]}.items():
         (folder / f"{split}.jsonl").write_text("\n".join(part) + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "adapter_stilts_cli", "train", "nli", "-o", str(folder / "run"), "--language", "en"]
+    command = [sys.executable, "-m", "adapter_stilts_cli", "train", "nli", "-o", str(folder / "run")]
+    command += ["--language", "en"]
     command += [word for split in ("train", "validation") for word in ("--data", f"{split}={folder / split}.jsonl")]
     command += [word for key, value in settings.items() for word in ("--set", f"{key}={json.dumps(value)}")]
     subprocess.run(command, check=True, capture_output=True)
@@ -87,7 +89,7 @@ def compared(trunk: Path, rows: Path, setting: dict[str, Any], probe: bool) -> d
     seconds = {"step_seconds": round(trained["seconds"] / trained["step"], 3)}
     if told.measured:
         seconds["probed_step_seconds"] = round(told.measured["seconds"], 3)
-    return {**found, **parts, **seconds}
+    return {**found, "parts": parts, **seconds}
 
 
 if __name__ == "__main__":
