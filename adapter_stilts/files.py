@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -64,6 +65,21 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def place_folder(made: Path, place: Path) -> None:
+    """Give a folder its final name; what was there is gone after that, and back where it cannot be done."""
+    before = made.with_name(f".{made.name.lstrip('.')}.before.partial")
+    with disk_errors(place):
+        if place.exists():
+            os.replace(place, before)
+        try:
+            os.replace(made, place)
+        except OSError:
+            if before.exists():
+                os.replace(before, place)
+            raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def is_remains(path: Path) -> bool:

@@ -121,6 +121,9 @@ def _steps(training: Mapping[str, Any]) -> str:
 
 def _score(row: Mapping[str, Any]) -> str:
     """nli sw validation accuracy 61.0 (56.7 to 65.2, n 500)"""
+    from adapter_stilts.statistics.result import Result
+
     between = " to ".join(map(render.percent, row["interval"])) + ", " if row.get("interval") else ""
+    of = "of the first rows alone, " if Result.from_json(row).partial else ""
     name = " ".join(row.get(part, "") for part in ("task", "language", "split", "metric"))
-    return f"{name} {render.percent(row['score'])} ({between}n {row['n']})"
+    return f"{name} {render.percent(row['score'])} ({between}{of}n {row['n']})"

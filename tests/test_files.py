@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import first_line, from_json, numbered_lines, read_bytes, read_json, sha256
+from adapter_stilts.errors import StiltsError, TaskDataError
+from adapter_stilts.files import first_line, from_json, numbered_lines, place_folder, read_bytes, read_json, sha256
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000, "", "[1,", "{'a': 1}"])
@@ -15,6 +15,19 @@ def test_tells_json_that_is_none_by_one_error(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(TaskDataError, match="not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+def test_gives_a_folder_its_name_or_leaves_what_was_there(tmp_path):
+    place, made = tmp_path / "place", tmp_path / ".made.partial"
+    for text in ("first", "second"):
+        made.mkdir()
+        (made / "file").write_text(text)
+        place_folder(made, place)
+        assert (place / "file").read_text() == text
+    with pytest.raises(StiltsError, match="cannot write: No such file"):
+        place_folder(made, place)
+    assert (place / "file").read_text() == "second"
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]
 
 
 @pytest.mark.parametrize("name", ["pipe", "pipe.gz", "pipe.zst"])

@@ -55,7 +55,7 @@ def load(
 
     path     a file, or the name of a ready-made configuration
     adapter  what a floor above finds wrong in adapter.kind and adapter.settings: (path, value, sentence). It joins the
-             other mistakes; a mistake that stands alone is left to that floor's own error.
+             other mistakes.
     """
     document = _read(path) if path else Document("", {}, None)
     lines = [f"{dotted(where)}: {second_time(dotted(where), line)}" for where, line in document.repeated]
@@ -68,11 +68,13 @@ def load(
         tree = _put(tree, overlay.path, overlay.value)
     checked = _validated(tree, lambda where: _wording(where, document, overlays))
     mistakes = [Mistake(*facts) for facts in _of_adapter(tree, adapter)]
-    if isinstance(checked, RunConfig) and not lines and len(mistakes) < 2:
-        return checked
-    mistakes = mistakes if isinstance(checked, RunConfig) else [*checked, *mistakes]
+    do = _of_another_kind(mistakes, document, overlays)
+    if not isinstance(checked, RunConfig):
+        mistakes = [*checked, *mistakes]
     lines += [each.text(_place(each.path, document, overlays)) for each in mistakes]
-    raise config_error(lines, document.name)
+    if isinstance(checked, RunConfig) and not lines:
+        return checked
+    raise config_error(lines, document.name, do=do)
 
 
 def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfig:
@@ -98,6 +100,19 @@ def _of_adapter(tree: Any, check: AdapterCheck) -> list[tuple[tuple[Key, ...], o
         return []
     kind, settings = section.get("kind", Adapter().kind), section.get("settings") or {}
     return check(kind, settings) if isinstance(kind, str) and isinstance(settings, dict) else []
+
+
+def _of_another_kind(mistakes: Sequence[Mistake], document: Document, overlays: Sequence[Given]) -> str:
+    """What to do where a file sets up one kind of adapter and the command names another; "" elsewhere."""
+    flag = next((overlay for overlay in reversed(overlays) if overlay.key == "adapter.kind"), None)
+    section = (document.value or {}).get("adapter")
+    section = section if isinstance(section, dict) else {}
+    written = section.get("settings")
+    if flag is None or not isinstance(written, dict) or not any(each.path[-1] in written for each in mistakes):
+        return ""
+    settings = f"its adapter.settings are of {section.get('kind', Adapter().kind)}"
+    drop = "drop them with --set adapter.settings={}"
+    return f"{settings}: leave {flag.flag} out, or {drop} and give those of {flag.value}"
 
 
 def _read(path: Path) -> Document:
@@ -230,9 +245,9 @@ def _place(path: Sequence[Key], document: Document, overlays: Sequence[Given]) -
     return f"line {line}" if line else ""
 
 
-def config_error(lines: Sequence[str], name: str, of: str = "configuration") -> ConfigError:
-    """All mistakes of a file called `name` in one error; of: what it describes."""
+def config_error(lines: Sequence[str], name: str, of: str = "configuration", do: str = "") -> ConfigError:
+    """All mistakes of a file called `name` in one error; of: what it describes; do: what else but to correct them."""
     if len(lines) == 1:
-        return ConfigError(lines[0], where=name, do="correct it and run the command again")
+        return ConfigError(lines[0], where=name, do=do or "correct it and run the command again")
     what = "\n".join([f"{len(lines)} mistakes in the {of}", *(f"    {line}" for line in lines)])
-    return ConfigError(what, where=name, do="correct them all and run the command again")
+    return ConfigError(what, where=name, do=do or "correct them all and run the command again")

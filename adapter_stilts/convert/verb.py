@@ -6,7 +6,6 @@ convert_from(Path("nli-peft"), "", Path("runs/nli"), Taken(trunk="xlm-roberta-ba
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from adapter_stilts.convert.base import Foreign, Source, read_config, readers, r
 from adapter_stilts.convert.run_folder import write_run
 from adapter_stilts.encoder.trunk.loading import empty_model, load_trunk, trunk_facts
 from adapter_stilts.errors import MissingError, UsageError
-from adapter_stilts.files import disk_errors, write_json
+from adapter_stilts.files import disk_errors, place_folder, write_json
 from adapter_stilts.formats.base import formats
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.runs.subject import named_trunk
@@ -167,8 +166,6 @@ def _folder(out: Path, overwrite: bool) -> Iterator[Path]:
         with disk_errors(out):
             yield made
             made.chmod(0o755)
-            if out.exists():
-                shutil.rmtree(out)
-            os.replace(made, out)
+            place_folder(made, out)
     finally:
         shutil.rmtree(made, ignore_errors=True)

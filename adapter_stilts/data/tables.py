@@ -158,8 +158,11 @@ def tab_rows(
     """Rows of tab-separated text under the given header, or else under the file's first line.
 
     short  rows with too few columns are counted there and left out, and nothing is quoted; None: they are refused
+
+    A single column without a name, in a file that is not called .tsv, is text a line: nothing is quoted there, either.
     """
-    return _rows(path, of_tabs(path) if short is None else TABS, header, short, bad)
+    lines = header is not None and len(header) == 1 and suffix(path) != TSV
+    return _rows(path, TABS if lines or short is not None else of_tabs(path), header, short, bad)
 
 
 def _rows(

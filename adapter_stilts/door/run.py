@@ -103,8 +103,13 @@ class Run:
 
     @property
     def results(self) -> list[Result]:
-        """All scores that the run has so far."""
-        return list(read_results(self._folder))
+        """All scores that the run has so far; not those of the first rows alone, which are in `partial_results`."""
+        return [row for row in read_results(self._folder) if not row.partial]
+
+    @property
+    def partial_results(self) -> list[Result]:
+        """Scores of the first rows alone (`limit`)."""
+        return [row for row in read_results(self._folder) if row.partial]
 
     @cached_property
     def _subject(self) -> Subject:

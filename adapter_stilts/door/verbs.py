@@ -75,6 +75,7 @@ def train(
     *,
     trunk: AnyPath | None = None,
     kind: str | None = None,
+    from_layer: int | None = None,
     how: str | None = None,
     after: AnyRun | Sequence[AnyRun] | None = None,
     sampler: str | None = None,
@@ -104,6 +105,7 @@ def train(
         "task": ",".join(names),
         "trunk": text_of(trunk),
         "kind": kind,
+        "from_layer": from_layer,
         "how": how,
         "sampler": sampler,
         "seed": seed,
@@ -120,6 +122,7 @@ def fuse(
     *,
     trunk: AnyPath | None = None,
     kind: str | None = None,
+    from_layer: int | None = None,
     data: Any = None,
     config: AnyPath | None = None,
     settings: Settings = None,
@@ -139,6 +142,7 @@ def fuse(
         "fuse": "fuse",
         "trunk": text_of(trunk),
         "kind": kind,
+        "from_layer": from_layer,
         "seed": seed,
     }
     chosen = configured(config, settings, {**words, "control": control, "data": _given(data)})

@@ -19,7 +19,7 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.exchange.archive import write_archive
 from adapter_stilts.exchange.contents import stage
 from adapter_stilts.exchange.places import Archive, Place, Repository, place
-from adapter_stilts.files import disk_errors
+from adapter_stilts.files import disk_errors, place_folder
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.sharing.card import CARD
@@ -84,16 +84,7 @@ def _sent(
     same = _same_folder(bundle, target.path)
     if not same:
         _check_free(target.path, not _occupied(target.path) or (overwrite and _is_bundle(target.path)))
-        with disk_errors(target.path):
-            before = bundle.parent / "before"
-            if target.path.exists():
-                os.replace(target.path, before)
-            try:
-                os.replace(bundle, target.path)
-            except OSError:
-                if before.exists():
-                    os.replace(before, target.path)
-                raise
+        place_folder(bundle, target.path)
     return {"new": not same, "pull": str(target)}
 
 
@@ -112,7 +103,7 @@ def _check_card(run: Path, licence: str) -> None:
     gaps: list[tuple[str, str]] = []
     if not licence:
         gaps.append(("no licence", "add --licence apache-2.0, for example"))
-    if not read_results(run):
+    if all(row.partial for row in read_results(run)):
         gaps.append(("no scores", f"score it first: adapter-stilts eval {run} --tasks {read_manifest(run).task}"))
     if gaps:
         what = f"the card has {' and '.join(gap for gap, _ in gaps)}, and everybody would see it"

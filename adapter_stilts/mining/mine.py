@@ -38,7 +38,7 @@ from adapter_stilts.mining.sides import (
     surveyed,
     surveyed_source,
 )
-from adapter_stilts.mining.threshold import Kept, decide
+from adapter_stilts.mining.threshold import Kept, advice, decide
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.gold import drawn, tuner
 from adapter_stilts.retrieval.mining import Pairs
@@ -158,6 +158,7 @@ class _Job:
             form = pair_files.form(out, json_lines=request.json_lines, columns=request.columns)
             how = {"columns": request.columns, "all_lines": rules.written == "once" and not request.scores}
             count = pair_files.write_pairs(self._work / PAIRS, pairs, source, target, form, **how)
+            undecided = count and kept.threshold is None and not request.scores
             document: dict[str, Any] = pair_files.as_json(
                 {
                     "pairs_file": str(out),
@@ -174,7 +175,7 @@ class _Job:
                     "curve": list(kept.curve),
                     "histogram": kept.histogram,
                     "peak_memory_bytes": peak_memory("cpu"),
-                    "notes": [*kept.notes, *_notes(count, mined, kept)],
+                    "notes": [*kept.notes, *_notes(count, mined, kept), *(advice(kept.histogram) if undecided else ())],
                 }
             )
             pair_files.publish(self._work / PAIRS, out, identity, document)

@@ -5,16 +5,17 @@ gold.
     dev               the best F1 (or the precision asked for) on other files, applied here
     gold              the best F1 (or the precision) on this gold; what it would do elsewhere is told by halves: each
                       half of the source rows is cut at the threshold that the other half chose
-    none              every candidate is kept
+    none              every candidate is kept, and it is said how a threshold may be found
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.gold import Gold, Measured, Tune, curve, halves, held_out, histogram
+from adapter_stilts.retrieval.gold import Gold, Measured, Tune, curve, halves, held_out, histogram, valley
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.statistics.intervals import score_interval
@@ -72,6 +73,21 @@ def decide(
     results[0] = replace(results[0], headline=True)
     cuts = curve(right, pairs.score, len(gold))
     return Kept(threshold, source, tuple(results), tuple(cuts), histogram(pairs.score, right), tuple(notes))
+
+
+def advice(bars: Mapping[str, Any]) -> Iterator[str]:
+    """How a person who knows no pairs of these files finds a threshold; bars: the histogram of the candidates."""
+    yield (
+        "at which score pairs stop being translations depends on the texts: read down the file until every other pair "
+        "is wrong, and give that score with --threshold; or give two small files of the same kind, all of whose pairs "
+        "are known, with --dev SRC TGT GOLD"
+    )
+    if between := valley(bars):
+        low, high = between
+        yield (
+            f"the scores make two groups, with the fewest pairs from {low:.4f} to {high:.4f}: read there first "
+            "(the histogram alone tells this)"
+        )
 
 
 def _result(measure: Measured, chosen: str, protocol: str) -> Result:

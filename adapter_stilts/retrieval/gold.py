@@ -14,7 +14,7 @@ and the other way round: that is what "held out" means here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -36,6 +36,7 @@ threshold_rules: Registry[Rule] = Registry("threshold rule")
 
 POINTS = 50  # of a curve, at most
 BINS = 20
+HUMP = 20  # candidates; fewer make humps by chance
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,20 @@ def drawn(bars: dict[str, Any], threshold: float | None, width: int = 40) -> lis
         cut = "  < threshold" if threshold is not None and low <= threshold < high else ""
         lines.append(f"{low:8.4f} {'#' * -(-width * count // most):<{width}} {count}{right}{cut}")
     return lines
+
+
+def valley(bars: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The scores between which a histogram is lowest between two humps; None where it does not have two.
+
+    The lower of the humps has at least HUMP candidates in its highest bar, and twice those of the valley.
+    """
+    counts = bars["counts"]
+    inner = range(1, len(counts) - 1)
+    depths = {place: min(max(counts[:place]), max(counts[place + 1 :])) - counts[place] for place in inner}
+    place = max(depths, key=depths.__getitem__, default=0)
+    if not place or depths[place] < max(counts[place], HUMP - counts[place]):
+        return None
+    return bars["edges"][place], bars["edges"][place + 1]
 
 
 def halves(rows: int, seed: int) -> Flags:

@@ -7,19 +7,22 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from adapter_stilts.config.schema import Training
+from adapter_stilts.config.schema import RunConfig, Training
 from adapter_stilts.encoder.composition import fusion_name, fusions, parse
 from adapter_stilts.encoder.heads import Head, build_head
+from adapter_stilts.encoder.lower_layers import kept_states
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import JointModel, TaskModel
 from adapter_stilts.encoder.transfer import check_fit, copy_into, unfilled
 from adapter_stilts.encoder.trunk.loading import Trunk, half_copies
+from adapter_stilts.environment import cache_folder
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.formats.base import formats
+from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.lineage import Lineage
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
-from adapter_stilts.sharing.manifest import FETCH_AGAIN
+from adapter_stilts.sharing.manifest import FETCH_AGAIN, half_of
 from adapter_stilts.sharing.places import known_trunk
 
 HEAD = "head"  # the name of the only head of a run
@@ -53,6 +56,19 @@ def new_model(
     model = JointModel(models) if joint else next(iter(models.values()))
     model.train_parts(lineage.trained)
     return model
+
+
+def keep_lower_layers(encoder: AdapterEncoder, config: RunConfig, report: Reporter) -> None:
+    """Run the layers below `adapter.from_layer` once for each text, as far as nothing active lies in them."""
+    asked, limit = config.adapter.from_layer, config.training.cache_gb
+    encoder.from_layer = asked
+    if (layer := encoder.untouched) < asked:
+        lowest = min(encoder.active_kinds(), key=lambda name: encoder.adapters[name].lowest)
+        shared = f"only up to layer {layer} is a text run once" if layer else "every layer runs in every epoch"
+        report.say(f"--from-layer {asked}: '{lowest}' acts from layer {layer + 1} on, so {shared}")
+    if layer and limit != 0:
+        most = None if limit is None else int(limit * 1e9)
+        encoder.kept = kept_states(cache_folder("states"), encoder.trunk, layer, str(encoder.device), most, report.say)
 
 
 def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
@@ -90,6 +106,7 @@ def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
     for fuse in fusions(composition):
         encoder.load_fusion(fuse, stored[fusion_name(fuse)].tensors)
     encoder.activate(composition)
+    encoder.from_layer = bundle.manifest.from_layer
     encoder.train_parts(())
     encoder.eval()
     return encoder
@@ -100,21 +117,26 @@ def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
 
     The same weights in half precision are the same trunk: theirs is the fingerprint of every value rounded.
     """
-    expected, config = bundle.manifest.trunk, trunk.config
+    expected, config, original = bundle.manifest.trunk, trunk.config, ""
     if trunk.fingerprint in expected.fingerprints:
         return
     if (config.num_hidden_layers, config.hidden_size) != (expected.layers, expected.hidden):
         what = f"the run was trained on a trunk of {expected.layers} layers of width {expected.hidden}"
         own = f"{config.num_hidden_layers} layers of width {config.hidden_size} ('{trunk.name}')"
         what += f" ('{expected.name}'), and this one is of {own}"
-    elif expected.fingerprint in half_copies(trunk.name, trunk.revision, trunk.fingerprint).values():
-        return  # trained on the copy, read on the original
     else:
+        copies = half_copies(trunk.name, trunk.revision, trunk.fingerprint)
+        if expected.fingerprint in copies.values():
+            return  # trained on the copy, read on the original
         own = f"the run was trained on weights {expected.fingerprint} ('{expected.name}')"
         what = f"{own}; '{trunk.name}' has others, {trunk.fingerprint}"
+        halves = (half_of(expected.copies), half_of(copies))
+        if all(halves) and len(set(halves)) > 1:
+            what += f"; these are stored in {halves[1]} and those in {halves[0]}, and two roundings cannot be compared"
+            original = ", or its float32 original"
     revision = f" at revision {expected.revision}" if expected.revision else ""
     named = known_trunk(bundle.folder) or f"{expected.name}{revision}"
-    advice = f"use the trunk it was trained on: --trunk {named}"
+    advice = f"use the trunk it was trained on{original}: --trunk {named}"
     raise ArtefactError(what, where=str(bundle.folder), do=advice)
 
 

@@ -42,6 +42,7 @@ from adapter_stilts.errors import CompositionError, UsageError, refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, check_parts
+from adapter_stilts.sharing.manifest import half_of
 
 HOWS: tuple[str, ...] = get_args(How)
 ALONE = ("direct", "joint")  # start from nothing
@@ -209,9 +210,14 @@ def check_parents(how: str, parents: Sequence[Bundle], composition: str = "") ->
     refuse(how == "merge" and not parents, "--how merge needs --after RUN, got none", advice)
     trunks = {parent.manifest.trunk.fingerprint: parent for parent in parents}
     if any(not parent.manifest.trunk.same_weights(parents[0].manifest.trunk) for parent in parents):
-        named = (f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items())
-        what = f"the runs were trained on {len(trunks)} different trunks"
-        raise UsageError(what, where="; ".join(named), do="use runs of one trunk")
+        halves = {mark: half_of(parent.manifest.trunk.copies) for mark, parent in trunks.items()}
+        stored = {mark: f", stored in {half}" if half else "" for mark, half in halves.items()}
+        named = (f"{run.folder} on {run.manifest.trunk.name} ({mark}{stored[mark]})" for mark, run in trunks.items())
+        what, do = f"the runs were trained on {len(trunks)} different trunks", "use runs of one trunk"
+        if {"fp16", "bf16"} <= set(halves.values()):
+            what += ", or on two roundings of one, which cannot be compared"
+            do += ", or train one again on the float32 original, which goes with either"
+        raise UsageError(what, where="; ".join(named), do=do)
 
 
 class Adopted:

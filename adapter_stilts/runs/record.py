@@ -15,7 +15,7 @@ from adapter_stilts.encoder.composition import fusion_name, fusions, names
 from adapter_stilts.encoder.task_model import JointModel
 from adapter_stilts.encoder.transfer import copies
 from adapter_stilts.encoder.trunk.loading import Trunk, half_copies
-from adapter_stilts.files import IDENTITY, read_text, sha256, write_text
+from adapter_stilts.files import IDENTITY, sha256, write_text
 from adapter_stilts.runs.advice import advice
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.folder import State
@@ -40,6 +40,7 @@ from adapter_stilts.sharing.places import named, remember
 from adapter_stilts.statistics.learned import Learning
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
+from adapter_stilts.tasks.user import told
 from adapter_stilts.training.plan import Outcome
 
 SHOWN = {"identity", "task", "how", "composition", "parts", "training", "tasks", "merge", "substitutions", "leaks"}
@@ -65,7 +66,7 @@ def write_config(prepared: Prepared, folder: Path) -> None:
     files = {file.sha256: str(file.path) for split in prepared.loaded for file in split.origin.files}
     remember(folder, trunk="" if source == "miniature" or trunk.revision else trunk.name, files=files)
     if prepared.config.task.name.endswith(TASK_FILES) and not prepared.joint:
-        write_text(folder / TASK_FILE, read_text(Path(prepared.config.task.name)))
+        write_text(folder / TASK_FILE, told(Path(prepared.config.task.name)))
 
 
 def manifest_of(
@@ -76,8 +77,10 @@ def manifest_of(
     outcome: Outcome,
     learned: Mapping[str, Learning],
     seconds: float,
+    from_layer: int,
 ) -> Manifest:
-    """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
+    """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process; from_layer: the
+    hidden state that is shared."""
     config, trunk, data, loaded = prepared.config, prepared.trunk, prepared.data, prepared.loaded
     task = config.task.name
     there = [name for name in (IDENTITY, CONFIG, METRICS, TASK_FILE) if (folder / name).is_file()]
@@ -103,6 +106,7 @@ def manifest_of(
         "how": config.how,
         "control": config.control,
         "composition": str(prepared.lineage.composition),
+        "from_layer": from_layer,
         "trunk": facts_of_trunk(trunk, config.trunk.prefix),
         "parents": parent_facts(prepared.parents),
         "data": [split_facts(split) for split in loaded],

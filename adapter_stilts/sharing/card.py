@@ -26,7 +26,7 @@ from adapter_stilts.sharing.bundle import DescribedAdapter, read_description
 from adapter_stilts.sharing.manifest import NO_HEAD, DataFacts, Manifest
 from adapter_stilts.sharing.metadata import LONGEST, Shown, citation, in_markdown, metadata, read_licence, shell
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed
-from adapter_stilts.statistics.result import LIMIT, Result, remarks
+from adapter_stilts.statistics.result import Result, remarks
 
 CARD = "README.md"
 
@@ -69,7 +69,11 @@ def card(
     kinds: Sequence[str] = (),
     where: str = "",
 ) -> str:
-    """The card as Markdown under its metadata in YAML. sweeps: the records of settings that were chosen."""
+    """The card as Markdown under its metadata in YAML, without scores of the first rows alone.
+
+    sweeps  the records of settings that were chosen
+    """
+    rows = [row for row in rows if not row.partial]
     trunk, file = manifest.trunk.name, manifest.task_file
     folder = manifest.trunk.source == "folder" or Path(trunk).is_absolute() or trunk.startswith((".", "~"))
     name = shell(manifest.name)
@@ -144,11 +148,10 @@ def _code(text: str) -> str:
 
 
 def _metric(row: Result) -> str:
-    """A metric, and for retrieval the settings it was read with; whether it is of a part of the rows."""
+    """A metric, and for retrieval the settings it was read with."""
     settings = row.settings if row.retrieval else {}
     shown = [f"{name}={settings[name]}" for name in ("layer", "pool", "margin", "k") if name in settings]
     shown += ["centred"] if settings.get("centring") else []
-    shown += [f"(first {row.settings[LIMIT]:,} rows)"] if row.partial else []
     return " ".join([row.metric, *shown, *([f"({settings['sweep']} by sweep)"] if "sweep" in settings else [])])
 
 

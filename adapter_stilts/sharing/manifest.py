@@ -6,7 +6,8 @@ lists ("files"), and the fingerprint of the trunk that its adapters were trained
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -30,7 +31,7 @@ from adapter_stilts.tasks.leaks import Seen
 
 MANIFEST = "manifest.json"
 CONFIG = "config.yaml"
-TASK_FILE = "task.yaml"  # the user's own description of the task, as it was
+TASK_FILE = "task.yaml"  # the user's own description of the task, without comments
 METRICS = "metrics.jsonl"  # one line per logged step
 RESULTS = "results.json"
 NO_HEAD = "none"  # in the place of the run whose head a merged one has
@@ -195,6 +196,13 @@ class TrunkFacts(Strict):
         return (self.fingerprint, *self.copies.values())
 
 
+def half_of(copies: Mapping[str, str]) -> str:
+    """The half precision that weights are stored in, told by their copies: rounding to it changes nothing, so there is
+    none. "" for float32, and where no copies are known."""
+    without = {"fp16", "bf16"} - set(copies)
+    return without.pop() if len(without) == 1 else ""
+
+
 class Parent(Strict):
     """A run that this one builds on, by the checksum of its manifest. folder: in older manifests alone."""
 
@@ -217,6 +225,8 @@ class Manifest(Strict):
     language      of the training rows, several with commas between them
     tasks         of a run of several tasks
     merge         of a run that was merged; not in the JSON of any other
+    from_layer    the hidden state that is read off the bare trunk row by row (encoder/lower_layers.py); not in the JSON
+                  of a run that has none
     seen          language -> the tasks that this run or one it builds on has learned in it
     data          per split and language
     seconds       from the first step to the manifest; of a run that was resumed, at least its training
@@ -248,6 +258,7 @@ class Manifest(Strict):
     substitutions: tuple[str, ...]
     tasks: tuple[TaskFacts, ...] = ()
     merge: MergeFacts | None = None
+    from_layer: Count = 0
     seen: dict[str, list[str]] = {}
     history: tuple[Seen, ...] = ()
     leaks: tuple[str, ...] = ()
@@ -285,7 +296,7 @@ class Manifest(Strict):
 
     @model_serializer(mode="wrap")
     def _without_a_merge(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if name != "merge" or value}
+        return _without_empty(handler(self), ("merge", "from_layer"))
 
     @field_serializer("history")
     def _rows_seen(self, history: tuple[Seen, ...]) -> list[dict[str, Any]]:
@@ -320,6 +331,9 @@ def read_manifest(folder: Path) -> Manifest:
         what = "a file where a run's folder was expected" if folder.exists() else "no such folder"
         what = "no run here: there is no manifest.json" if folder.is_dir() else what
         advice = "name a finished run's folder; `adapter-stilts list runs` shows them"
+        if folder.is_file() and folder.suffix.lower() == ".zip":
+            what, unpacked = "a .zip where a run's folder was expected", shlex.quote(folder.stem)
+            advice = f"take the bundle out of it: adapter-stilts pull {shlex.quote(str(folder))} -o {unpacked}"
         raise MissingError(what, where=str(folder), do=advice)
     fields = read_sealed(path, "the manifest", do=FETCH_AGAIN)
     if fields.get("version") not in READ:

@@ -67,7 +67,7 @@ def metadata(manifest: Manifest, rows: Sequence[Result], licence: str, kinds: Se
     hubs = sorted({data.hub for data in manifest.data if HUB_ID.fullmatch(data.hub)})
     facts |= {"datasets": hubs} if hubs else {}
     facts["tags"] = list(filter(None, dict.fromkeys(["adapter-stilts", "adapter", *kinds, manifest.format, *learned])))
-    scores = [_score(manifest, row) for row in rows if row.headline and not row.partial]
+    scores = [_score(manifest, row) for row in rows if row.headline]
     facts |= {"model-index": [{"name": manifest.name, "results": scores}]} if scores else {}
     lines: dict[str, Any] = _in_lines(facts)
     return lines

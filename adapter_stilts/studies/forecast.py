@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.schema import Merge, RunConfig
 from adapter_stilts.config.study import StudyConfig
-from adapter_stilts.encoder.kinds import kinds, resolve
+from adapter_stilts.encoder.kinds import Setting, kinds, resolve
 from adapter_stilts.encoder.sizes import BYTES, adapter_parameters, fusion_parameters, head_parameters, trunk_parameters
 from adapter_stilts.encoder.trunk.config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
+from adapter_stilts.merging.methods import methods
 from adapter_stilts.runs.material import for_task, where_of
-from adapter_stilts.studies.stages import FUSE, STACK, Grid, Stage
+from adapter_stilts.studies.stages import FUSE, MERGE, STACK, Grid, Stage
 from adapter_stilts.tasks.base import Task, labels_of, tasks, under
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.sources import load, miniature_of
@@ -123,9 +124,13 @@ def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str
     A run can be used on its own, so what lies frozen under its own adapter, or is fused, is stored with it.
     """
     stored: dict[str, dict[str, int]] = {}
+    settings: dict[str, dict[str, Setting]] = {}
     for stage in stages:
         adapter = stage.config.adapter
-        own = adapter_parameters(adapter.kind, resolve(kinds[adapter.kind], adapter.settings), trunk)
+        settings[stage.key] = resolve(kinds[adapter.kind], adapter.settings)
+        if stage.how == MERGE:
+            settings[stage.key] = _merged([settings[parent] for parent in stage.parents], stage.config.merge)
+        own = adapter_parameters(adapter.kind, settings[stage.key], trunk)
         below: dict[str, int] = {}
         for parent in stage.parents if stage.how in (STACK, FUSE) else ():
             below |= stored[parent]
@@ -134,6 +139,19 @@ def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str
         if stage.work == "train":
             stored[stage.key] = {**below, stage.key: own}
     return stored
+
+
+def _merged(parents: Sequence[Mapping[str, Setting]], merging: Merge) -> dict[str, Setting]:
+    """The settings of the adapter that a target starts from: a sum of low rank has the ranks of all that are in it, and
+    bottlenecks side by side have the width of all."""
+    settings, method = dict(parents[0]), methods[merging.method]
+    ranks = [rank for parent in parents if isinstance(rank := parent.get("r"), int)]
+    if ranks:
+        settings["r"] = merging.rank or (max(ranks) if method.compresses or method.ordered else sum(ranks))
+    factors = [factor for parent in parents if isinstance(factor := parent.get("reduction_factor"), float)]
+    if factors and method.joins:
+        settings["reduction_factor"] = 1 / sum(1 / factor for factor in factors)
+    return settings
 
 
 def _rows(name: str, task: Task, stage: Stage, study: StudyConfig) -> Rows:

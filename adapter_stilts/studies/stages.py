@@ -27,7 +27,7 @@ from adapter_stilts.runs.identity import weight_settings
 from adapter_stilts.tasks.base import tasks as known_tasks
 from adapter_stilts.tasks.user import find_task
 
-SEQUENTIAL, STACK, FUSE, JOINT, READ = "sequential", "stack", "fuse", "joint", "read"
+SEQUENTIAL, STACK, FUSE, MERGE, JOINT, READ = "sequential", "stack", "fuse", "merge", "joint", "read"
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,11 @@ def task_from_yaml(path: Path) -> Task:
     return task_of(described.name, described.format, described.summary, hubs=hubs, **facts)
 
 
+def told(path: Path) -> str:
+    """A task file as it travels with a run: its keys and values, without comments."""
+    return yaml_text.dump(yaml_text.parse(read_text(path), str(path)).value)
+
+
 def _mistakes(described: TaskFile) -> Iterator[str]:
     """What the types do not say: a metric that suits the format, columns it has, a training task of the same format."""
     format, train_task = formats[described.format], described.train_task

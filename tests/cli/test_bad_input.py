@@ -46,6 +46,7 @@ FILES = {
     "ids.en": b"en-1\tcat\n",
     "gold": b"de-1\ten-9\n",
     "long.de": b"a\nb\n",
+    "my run.zip": b"PK",
     "short.en": b"a\n",
     "five.yaml": FIVE.encode(),
 }
@@ -275,6 +276,28 @@ def test_refuses_a_data_file(refused, task, file, pattern):
 )
 def test_says_what_is_missing(refused, pattern, words):
     refused(3, pattern, *words, *(() if "good" in words else ("-o", f"new-{words[0]}")))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("eval", "my run.zip", "--tasks", "xnli"),
+        ("predict", "my run.zip", "good.jsonl"),
+        ("encode", "long.de", "--run", "my run.zip", "-o", "new"),
+        ("mine", "long.de", "short.en", "--run", "my run.zip", "-o", "new.tsv"),
+        ("search", "long.de", "a", "--run", "my run.zip"),
+        ("sweep", "--tasks", "tatoeba", "--run", "my run.zip"),
+        ("train", "xnli", "--how", "stack", "--after", "my run.zip"),
+        ("fuse", "good", "my run.zip", "--target", "xnli"),
+        ("merge", "my run.zip", "good", "--method", "average"),
+        ("convert", "my run.zip", "--to", "peft", "-o", "new"),
+        ("push", "my run.zip", "new"),
+        ("compare", "good", "my run.zip"),
+    ],
+)
+def test_says_how_to_unpack_a_bundle_that_is_one_file(refused, words):
+    advice = r"a \.zip where a run's folder was expected.*adapter-stilts pull 'my run\.zip' -o 'my run'$"
+    refused(3, advice, *words)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from adapter_stilts.config.load import Given, dump, load, with_settings
 from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.encoder.kinds import mistakes
 from adapter_stilts.errors import ConfigError
 
 
@@ -23,9 +25,9 @@ def written(tmp_path):
     return write
 
 
-def message(path=None, settings=(), flags=()) -> str:
+def message(path=None, settings=(), flags=(), **adapter) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(path, settings, flags)
+        load(path, settings, flags, **adapter)
     return str(caught.value)
 
 
@@ -97,6 +99,18 @@ def test_reports_mistakes_of_file_and_command_line_together(written):
     ):
         assert part in text
     assert "7 mistakes" in text
+
+
+def test_says_where_settings_of_another_kind_stand_and_how_to_be_rid_of_them(written):
+    path, lora = written("adapter:\n  settings: {reduction_factor: 8}\n"), [Given("--kind", "adapter.kind", "lora")]
+    for config, place, theirs in ((path, "line 2", "seq_bn"), (Path("train/nli"), "line 4", "seq_bn")):
+        told = message(config, (), lora, adapter=mistakes)
+        assert "no setting of lora called 'reduction_factor'; one of: alpha, " in told
+        assert f"({place})\n  where: {config}\n  do:    its adapter.settings are of {theirs}: leave --kind out" in told
+        assert load(config, ["adapter.settings={}"], lora, adapter=mistakes).adapter.settings == {}
+    told = message(None, ["adapter.settings.reduction_factor=4"], lora, adapter=mistakes)
+    assert "(--set adapter.settings.reduction_factor=4)\n  do:    correct it" in told
+    assert "its adapter.settings" not in message(path, (), [Given("--kind", "adapter.kind", "lorra")], adapter=mistakes)
 
 
 def test_finds_a_key_that_stands_in_the_wrong_section(written):

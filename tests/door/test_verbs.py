@@ -110,6 +110,9 @@ def test_reports_what_a_score_hides_and_scores_the_first_rows(single):
     assert result.to_json()["report"].startswith("reports/single/test-")
     (first,) = (each for each in stilts.evaluate(single, "single", data=rows(20), limit=8) if each.headline)
     assert (first.n, first.settings["limit"], first.report) == (8, 8, None)
+    run = stilts.load(single)
+    assert not any(row.partial for row in run.results)
+    assert first in run.partial_results
     with pytest.raises(UsageError, match="limit=0"):
         stilts.evaluate(single, "single", data=rows(20), limit=0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def test_writes_planted_pairs_best_first_with_a_report(put, start, tmp_path, pla
     assert document["source"]["rows"] == document["source"]["searched"] == 20
     assert json.loads((tmp_path / "pairs.tsv.report.json").read_text())["pairs"] == 12
     assert not (tmp_path / "pairs.tsv.work").exists()
+
+
+def test_says_how_to_find_a_threshold_where_there_is_none(put, start, planted):
+    fields = put(planted(pairs=300, more=300))
+    notes = start(**fields)["notes"]
+    assert "read down the file until every other pair is wrong" in notes[1]
+    between = re.search(r"the fewest pairs from ([\d.]+) to ([\d.]+): read there first", notes[2])
+    assert start(**fields, threshold=sum(map(float, between.groups())) / 2, overwrite=True)["pairs"] == 300
+    assert "read down" not in str(start(**fields, threshold=1.3, overwrite=True)["notes"])
+    assert "read down" not in str(start(**fields, aligned=True, overwrite=True)["notes"])
 
 
 def test_writes_line_numbers_where_texts_are_not_known(put, start, tmp_path, planted, read):

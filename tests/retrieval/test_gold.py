@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.retrieval.gold import at_precision, best_f1, curve, drawn, halves, histogram, require_gold
+from adapter_stilts.retrieval.gold import at_precision, best_f1, curve, drawn, halves, histogram, require_gold, valley
 
 RIGHT, SCORE = np.array([True, True, False, True, False]), np.array([5.0, 4.0, 3.0, 2.0, 1.0])
 LISTS = st.lists(st.tuples(st.booleans(), st.integers(1, 5)), min_size=1, max_size=12)
@@ -102,3 +102,19 @@ def test_halves_lines_the_same_way_for_the_same_seed():
 def test_refuses_no_gold():
     with pytest.raises(TaskDataError, match="no gold pair"):
         require_gold(0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "place"),
+    [
+        ([50, 90, 40, 10, 25, 30], 3),
+        ([50, 90, 40, 10, 15, 19], None),  # a hump that chance may have made
+        ([50, 90, 40, 16, 25, 30], None),  # hardly lower than the second hump
+        ([90, 40, 10, 0], None),
+        ([7], None),
+        ([], None),
+    ],
+)
+def test_finds_the_valley_between_two_humps_and_none_where_there_are_not_two(counts, place):
+    edges = [float(edge) for edge in range(len(counts) + 1)]
+    assert valley({"counts": counts, "edges": edges}) == (place and (float(place), place + 1.0))

@@ -212,6 +212,19 @@ def test_reads_texts_in_every_layout_whatever_stands_for_their_labels(trained, w
     assert [answer["text"] for answer in answers] == ["One.", "Two."]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_takes_a_line_of_text_with_its_quotation_marks_and_unquotes_the_cells_of_tables(
+    trained, write, predicted, end
+):
+    run, lines = trained("single", "run"), ['"One."', '"She said ""two""."', '"Three."']
+    text = end.join(lines) + end
+    answers, _ = predicted(run, write("new.txt", text))
+    assert [answer["text"] for answer in answers] == lines
+    for table in ("new.tsv", "new.csv"):
+        answers, _ = predicted(run, write(table, f'"text"{end}{text}'))
+        assert [answer["text"] for answer in answers] == ["One.", 'She said "two".', "Three."]
+
+
 def test_reads_lines_with_the_parts_of_a_row_between_tabs(trained, predicted):
     answers, _ = predicted(trained("nli", "run"), iter([b"One.\tTwo.\n", b"\n", b"Three.\tFour."]))
     assert [(answer["id"], answer["text"], answer["pair"]) for answer in answers] == [

@@ -117,8 +117,9 @@ def test_scores_the_first_rows_alone_and_says_so(asked, heard):
     page = (run / "reports/nli/test-sw.first12.md").read_text()
     assert "**nli sw: the first 12 of 30 rows alone (--limit).**" in page
     card = (run / "README.md").read_text()
-    assert "| accuracy (first 12 rows) |" in card
-    assert "the first 12 of 30 rows alone" in card
+    assert "| nli | own | en" in card
+    assert "| nli | own | sw" not in card
+    assert "first 12" not in card
 
 
 def test_never_mixes_a_part_with_the_whole(asked, heard, no_model):

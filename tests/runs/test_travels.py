@@ -14,10 +14,11 @@ import yaml
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.trunk.loading import half_copies, load_trunk, save_trunk
-from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.errors import ArtefactError, MissingError, UsageError
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.build import finished_models
 from adapter_stilts.runs.evaluate import evaluate
+from adapter_stilts.runs.lineage import check_parents
 from adapter_stilts.runs.subject import Request, sentence_reader
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.sharing.manifest import MANIFEST, Parent, read_manifest
@@ -37,7 +38,8 @@ def away(trained, tiny_folder, data, tmp_path):
     for source in data("nli"):
         split, _, path = source.partition("=")
         sources.append(f"{split}={shutil.copy(path, home)}")
-    (home / "mine.yaml").write_text("name: mine\nformat: pair\nlabels: [contradiction, entailment, neutral]\n")
+    labels = "labels: [contradiction, entailment, neutral]"
+    (home / "mine.yaml").write_text(f"# rows of {TELLTALE}\nname: mine\nformat: pair\n{labels}  # {TELLTALE}\n")
     here = {"trunk__name": str(home / "trunk"), "data__sources": sources}
     parent = trained("nli", out=f"{TELLTALE}/first", **here)
     task = str(home / "mine.yaml")
@@ -110,6 +112,18 @@ def test_takes_a_trunk_that_is_stored_in_half_precision_for_the_same(trained, ti
     assert stored.fingerprint == half_copies(trunk.name, "", trunk.fingerprint)[half] != trunk.fingerprint
     assert finished_models(stored, load_bundle(trained("nli")))
     assert finished_models(trunk, load_bundle(trained("nli", trunk__name=str(tmp_path / "half"))))
+
+
+def test_says_that_two_roundings_of_a_trunk_cannot_be_compared(trained, tiny_folder, tmp_path):
+    trunk = load_trunk(str(tiny_folder), precision="fp32")
+    save_trunk(trunk, tmp_path / "fp16", torch.float16)
+    save_trunk(trunk, tmp_path / "bf16", torch.bfloat16)
+    runs = {half: trained("nli", out=f"on-{half}", trunk__name=str(tmp_path / half)) for half in ("fp16", "bf16")}
+    said = "these are stored in bf16 and those in fp16, and two roundings cannot be(.|\n)*or its float32 original"
+    with pytest.raises(ArtefactError, match=said):
+        finished_models(load_trunk(str(tmp_path / "bf16"), precision="fp32"), load_bundle(runs["fp16"]))
+    with pytest.raises(UsageError, match=r"two roundings of one(.|\n)*stored in fp16\); .*stored in bf16\)"):
+        check_parents("fuse", [load_bundle(run) for run in runs.values()])
 
 
 def test_notices_a_trunk_that_was_trained_on_and_stored_in_half_precision(trained, tiny_folder, tmp_path):

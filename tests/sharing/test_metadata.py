@@ -67,7 +67,7 @@ def test_says_to_the_hub_what_it_is_of_whose_what_and_how_good(manifest):
         "base_model": "FacebookAI/xlm-roberta-base",
         "base_model_relation": "adapter",
         "license": "apache-2.0",
-        "language": ["de", "en", "sw"],
+        "language": ["en", "sw"],
         "datasets": ["facebook/xnli"],
         "tags": ["adapter-stilts", "adapter", "seq_bn", "pair", "nli"],
     }

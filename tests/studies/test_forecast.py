@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from adapter_stilts.encoder.kinds import kinds, resolve
+from adapter_stilts.encoder.sizes import adapter_parameters
+from adapter_stilts.encoder.trunk.config import known_config
 from adapter_stilts.studies.forecast import forecast, totals
 from adapter_stilts.studies.stages import grid
 from adapter_stilts.studies.study_file import read_study
@@ -99,6 +102,28 @@ def test_foretells_what_a_run_does(few_rows, file, run, tmp_path):
         assert not one.about
         stored = sum(path.stat().st_size for path in Path(done[label]["folder"]).rglob("*.safetensors"))
         assert one.bytes == pytest.approx(stored, rel=0.05, abs=6144)  # the names of tensors take room as well
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "merging", "merged"),
+    [
+        ("lora", {"r": 4}, {}, {"r": 8}),
+        ("lora", {"r": 4}, {"merge.method": "ties"}, {"r": 8}),
+        ("lora", {"r": 4}, {"merge.method": "svd"}, {"r": 4}),
+        ("lora", {"r": 4}, {"merge.rank": 3}, {"r": 3}),
+        ("seq_bn", {"reduction_factor": 4}, {}, {"reduction_factor": 4}),
+        ("seq_bn", {"reduction_factor": 4}, {"merge.method": "concatenate"}, {"reduction_factor": 2}),
+    ],
+)
+def test_counts_the_ranks_and_widths_of_all_in_a_merged_adapter(
+    file, tiny_folder, kind, settings, merging, merged
+):
+    both = {"hows": ["sequential", "merge"], "fusions": {"both": ["nli", "paraphrase"]}}
+    study = read_study(file(**both, adapter={"kind": kind, "settings": settings}, target_settings=merging))
+    sizes = {one.stage.how: one.bytes for one in forecast(study, grid(study)) if one.stage.tasks == ("panx",)}
+    trunk = known_config(str(tiny_folder))
+    alone, together = (adapter_parameters(kind, resolve(kinds[kind], each), trunk) for each in (settings, merged))
+    assert sizes["merge"] - sizes["sequential"] == 4 * (together - alone)
 
 
 def test_says_what_cannot_be_told(file):

@@ -22,7 +22,7 @@ from adapter_stilts.config.places import LOCAL, travelling
 from adapter_stilts.config.schema import Adapter, Data, Merge, RunConfig, Task
 from adapter_stilts.encoder.composition import names
 from adapter_stilts.errors import ArtefactError, UsageError
-from adapter_stilts.files import IDENTITY, read_text, sha256, write_text
+from adapter_stilts.files import IDENTITY, sha256, write_text
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.folder import claim, clear, locked, remove_remains, state_of
 from adapter_stilts.runs.identity import handed_on
@@ -51,7 +51,7 @@ from adapter_stilts.sharing.manifest import (
 )
 from adapter_stilts.sharing.places import known_trunk, remember
 from adapter_stilts.tasks.reading.place import Loaded
-from adapter_stilts.tasks.user import find_task
+from adapter_stilts.tasks.user import find_task, told
 
 MEAN = "merge"  # in the place of the run whose head is taken
 HEADS = f"name the run whose head it gets, or say {MEAN} (the mean, of heads with the same labels) or {NO_HEAD}"
@@ -140,7 +140,7 @@ def merge(
         write_text(folder / CONFIG, dump(travelling(described, parents[0].manifest.trunk.name)))
         remember(folder, trunk=known_trunk(parents[0].folder))
         if heads.source is not None and (heads.source.folder / TASK_FILE).is_file():
-            write_text(folder / TASK_FILE, read_text(heads.source.folder / TASK_FILE))
+            write_text(folder / TASK_FILE, told(heads.source.folder / TASK_FILE))
         loaded = tried.loaded if tried is not None else ()
         manifest = _manifest(parents, replace(merged, facts=facts), heads, line, loaded, identity, folder)
         _write(folder, manifest, _parts(line, merged, heads))
@@ -259,6 +259,7 @@ def _manifest(
         "how": "merge",
         "control": "none",
         "composition": str(line.composition),
+        "from_layer": min(manifest.from_layer for manifest in manifests),
         "trunk": first.trunk,
         "parents": parent_facts(parents),
         "data": tuple(data.values()),
