@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
 import resource
 import sys
@@ -17,6 +18,11 @@ PACKAGES = (
     *("adapter-stilts", "torch", "transformers", "accelerate"),
     *("tokenizers", "safetensors", "faiss-cpu", "numpy", "datasets"),
 )
+
+
+def cache_folder(of: str) -> Path:
+    """Where what is made once is kept for all runs of this user, by what it is: "trunks", "states"."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adapter-stilts" / of
 
 
 def check_launch(environment: Mapping[str, str]) -> None:

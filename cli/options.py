@@ -110,6 +110,8 @@ SetOption: TypeAlias = Annotated[
 ]
 SeedOption: TypeAlias = Annotated[int | None, option("--seed", "N", "Everything random follows from it.")]
 KindOption: TypeAlias = Annotated[Text, option("--kind", "NAME", "The kind of adapter: `list kinds`.")]
+FROM_LAYER = "Adapters in the layers above this hidden state alone; those below run once for each text."
+FromLayerOption: TypeAlias = Annotated[int | None, option("--from-layer", "N", FROM_LAYER)]
 OutOption: TypeAlias = Annotated[Path | None, option("-o --out", "DIR", "The run's folder; by default runs/TASK-HASH.")]
 AGAIN = "Go on where the same run stopped (or say that it is done), or train it again and replace what is there."
 ResumeOption: TypeAlias = Annotated[bool, option("--resume/--overwrite", None, AGAIN)]

@@ -19,6 +19,7 @@ def train(
     task: Annotated[str, typer.Argument(metavar="TASK", help=TASK)],
     trunk: options.TrunkOption = None,
     kind: options.KindOption = None,
+    from_layer: options.FromLayerOption = None,
     how: options.HowOption = None,
     after: Annotated[list[str] | None, option("--after", "RUN", "A finished run to build on (repeatable).")] = None,
     sampler: options.SamplerOption = None,
@@ -48,7 +49,7 @@ def train(
     from adapter_stilts.runs import train as runs
 
     built = {"task": task, "trunk": trunk, "kind": kind, "how": how, "after": after, "sampler": sampler}
-    rows: Any = {"data": data, "language": names(language)}
+    rows: Any = {"data": data, "language": names(language), "from_layer": from_layer}
     chosen = options.configuration(config, settings, **built, **rows, seed=seed, control=control)
     render.finish(runs.train(chosen, names(task), **_where(out, resume, dry_run)), as_json)
 
@@ -58,6 +59,7 @@ def fuse(
     target: Annotated[str, option("--target", "TASK", "The task that fusion layers and a head are trained for.")],
     trunk: options.TrunkOption = None,
     kind: options.KindOption = None,
+    from_layer: options.FromLayerOption = None,
     data: options.DataOption = None,
     config: options.ConfigOption = None,
     settings: options.SetOption = None,
@@ -80,7 +82,8 @@ def fuse(
     from adapter_stilts.runs import train as runs
 
     built = {"target": target, "sources": [str(run) for run in sources], "fuse": "fuse", "trunk": trunk, "kind": kind}
-    chosen = options.configuration(config, settings, **built, data=data, seed=seed, control=control)
+    rows: Any = {"data": data, "from_layer": from_layer}
+    chosen = options.configuration(config, settings, **built, **rows, seed=seed, control=control)
     render.finish(runs.fuse(tuple(sources), target, chosen, **_where(out, resume, dry_run)), as_json)
 
 

@@ -2,7 +2,7 @@
 
     RunConfig
     ├── trunk       name revision precision
-    ├── adapter     kind settings
+    ├── adapter     kind settings from_layer
     ├── task        name columns labels ignore_labels
     ├── data        sources language
     ├── how, after, composition, control
@@ -163,12 +163,21 @@ class Trunk(Section):
 class Adapter(Section):
     """The adapter that is trained.
 
-    kind      one of `adapter-stilts list kinds`
-    settings  what differs from the kind's own, by name
+    kind        one of `adapter-stilts list kinds`
+    settings    what differs from the kind's own, by name
+    from_layer  it sits in the layers above this hidden state (0: all of them); those below then run without dropout,
+                and once for each text: what they give is kept on disk
     """
 
     kind: str = "seq_bn"
     settings: dict[str, Setting] = {}
+    from_layer: Annotated[Int, Field(ge=0)] = 0
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a layer as earlier versions wrote it, as Trunk does without a prefix."""
+        values: dict[str, Any] = written(self)
+        return values if self.from_layer else {name: value for name, value in values.items() if name != "from_layer"}
 
 
 class Task(Section):
@@ -247,6 +256,8 @@ class Training(Section):
     rows             train on a seeded sample of this many rows; None: all
     validation_rows  the same for the validation that chooses the best step
     max_length       None: the task's own, at most what the trunk has positions for
+    cache_gb         disk for hidden states that are kept (adapter.from_layer), of all runs together; 0: none are kept;
+                     None: a quarter of what is free, at most 32
     mask_rate        masked language modelling: the fraction of tokens to be told
     sampler          --how joint: which task the next step learns
     head_pool        ranking: how a text becomes a vector, "pooler" (dense and tanh on <s>) or "mean" (over all tokens)
@@ -278,6 +289,7 @@ class Training(Section):
     log_steps: Annotated[Int, Field(ge=1)] = 10
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     gradient_checkpointing: bool = False
+    cache_gb: Annotated[Float, Field(ge=0)] | None = None
     mask_rate: Annotated[Float, Field(gt=0, lt=1)] = 0.15
     sampler: Sampler = Sampler()
 

@@ -29,6 +29,7 @@ SETS = {
     "start": ("--start", "merge.start"),
     "trunk": ("--trunk", "trunk.name"),
     "kind": ("--kind", "adapter.kind"),
+    "from_layer": ("--from-layer", "adapter.from_layer"),
     "how": ("--how", "how"),
     "after": ("--after", "after"),
     "sampler": ("--sampler", "training.sampler.name"),

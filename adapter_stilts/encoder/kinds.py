@@ -88,6 +88,17 @@ def resolve(kind: Kind, overrides: Mapping[str, object]) -> dict[str, Setting]:
     return {**kind.settings, **{name: _checked(kind, name, value) for name, value in overrides.items()}}
 
 
+def above(kind: Kind, settings: Mapping[str, Setting], layer: int) -> dict[str, Setting]:
+    """All settings of a kind, with it in the layers above hidden state `layer` alone; UsageError for a kind that acts
+    below all layers too."""
+    if layer and kind.places & {"embedding", "trunk"}:
+        what = f"{kind.name} acts below all layers, so no layer below it stays as it is"
+        raise UsageError(what, where="adapter.from_layer", do="leave --from-layer out, or choose another kind")
+    left = settings.get("leave_out", ())
+    assert isinstance(left, tuple)
+    return {**settings, "leave_out": tuple(sorted({*range(layer), *map(int, left)}))} if layer else dict(settings)
+
+
 def mistakes(name: str, overrides: Mapping[str, object]) -> list[tuple[tuple[str | int, ...], object, str]]:
     """Everything that is wrong in a kind and its settings, as (configuration key, value, sentence)."""
     try:

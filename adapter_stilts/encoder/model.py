@@ -23,7 +23,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from adapter_stilts.encoder.composition import NAME, Composition, Fuse, fusion_name, fusions, names, parse, validate
+from adapter_stilts.encoder.kept_rows import KeptRows
 from adapter_stilts.encoder.kinds import Kind, Setting, kinds, resolve
+from adapter_stilts.encoder.lower_layers import lower_state
 from adapter_stilts.encoder.modules.base import AdapterParts, Invertible, build
 from adapter_stilts.encoder.modules.fusion import FusionParts
 from adapter_stilts.encoder.sites import Active, FusionAttention
@@ -56,6 +58,10 @@ class AdapterEncoder(nn.Module):
     """A frozen trunk, adapters and fusions by name, and the composition that is active.
 
     Adapters are built for the layers that the trunk holds.
+
+    from_layer  a hidden state that is read off the bare trunk, row by row (`lower_layers.py`), as far as no active
+                adapter lies below it; 0: none
+    kept        where its values are kept
     """
 
     def __init__(self, trunk: Trunk) -> None:
@@ -65,6 +71,8 @@ class AdapterEncoder(nn.Module):
         self.adapters: dict[str, AdapterParts] = {}
         self.fusions: dict[str, FusionParts] = {}
         self.composition: Composition | None = None
+        self.from_layer = 0
+        self.kept: KeptRows | None = None
         self._kinds: dict[str, Kind] = {}
         self._used: dict[str, AdapterParts] = {}  # the adapters of the active composition, in its order
         self._fused: tuple[str, ...] = ()  # its fusions, by name
@@ -163,16 +171,29 @@ class AdapterEncoder(nn.Module):
         """Keep only each layer's input in training, and compute the rest again going back: less memory, more time."""
         self._checkpointing = on
 
-    def hidden(self, input_ids: Tensor, attention_mask: Tensor, layer: int | None = None) -> Tensor:
+    @property
+    def untouched(self) -> int:
+        """The hidden state up to `from_layer` that no active adapter reaches; 0 where there is none."""
+        return min((self.from_layer, *(parts.lowest for parts in self._used.values())))
+
+    def hidden(
+        self, input_ids: Tensor, attention_mask: Tensor, layer: int | None = None, *, once: bool = False
+    ) -> Tensor:
         """Hidden state `layer` (None: the last) of token ids [B, T]: [B, T, H] float32.
+
+        once  these rows will not come again, as masked ones will not: nothing is kept of them
 
         Raises UsageError for a layer that is not there or a sentence that is too long.
         """
-        return deque(self._states(input_ids, attention_mask, layer), maxlen=1)[0]
+        last, untouched, start = self._last(input_ids, layer), self.untouched, None
+        if 0 < untouched <= last:
+            kept = None if once else self.kept
+            start = untouched, lower_state(self.trunk, input_ids, attention_mask, untouched, kept)
+        return deque(self._states(input_ids, attention_mask, last, start), maxlen=1)[0]
 
     def states(self, input_ids: Tensor, attention_mask: Tensor, layer: int | None = None) -> tuple[Tensor, ...]:
-        """Hidden states 0 to `layer`; otherwise as `hidden`."""
-        return tuple(self._states(input_ids, attention_mask, layer))
+        """Hidden states 0 to `layer`, as `hidden` has them but for the rounding of `from_layer`."""
+        return tuple(self._states(input_ids, attention_mask, self._last(input_ids, layer)))
 
     def traced(self, input_ids: Tensor, attention_mask: Tensor, layer: int) -> Tensor:
         """`hidden` without a look at the values of its inputs, in the precision of the weights: for a graph of it."""
@@ -188,7 +209,7 @@ class AdapterEncoder(nn.Module):
         self, compositions: Sequence[Composition], input_ids: Tensor, attention_mask: Tensor, layer: int | None = None
     ) -> list[Tensor]:
         """`hidden` under each of several compositions; what lies below the lowest of their adapters runs once."""
-        before, wanted = self.composition, self.trunk.depth if layer is None else layer
+        before, wanted = self.composition, self._last(input_ids, layer)
         lowest = [self.adapters[name].lowest for each in compositions for name in names(each) if name in self.adapters]
         try:
             self.activate(None)
@@ -197,7 +218,7 @@ class AdapterEncoder(nn.Module):
             states = []
             for composition in compositions:
                 self.activate(composition)
-                states.append(deque(self._states(input_ids, attention_mask, layer, start), maxlen=1)[0])
+                states.append(deque(self._states(input_ids, attention_mask, wanted, start), maxlen=1)[0])
             return states
         finally:
             self.activate(before)
@@ -245,10 +266,8 @@ class AdapterEncoder(nn.Module):
         """Of the whole trunk, however many are held."""
         return self.trunk.config.num_hidden_layers
 
-    def _states(
-        self, input_ids: Tensor, attention_mask: Tensor, layer: int | None, start: tuple[int, Tensor] | None = None
-    ) -> Iterator[Tensor]:
-        """Hidden states up to a layer. start: one that is known already, with its number."""
+    def _last(self, input_ids: Tensor, layer: int | None) -> int:
+        """The hidden state asked for; UsageError where it cannot be had of these rows."""
         last = self.trunk.depth if layer is None else layer
         if not 0 <= last <= self.trunk.depth:
             do = f"choose one from 0 (embeddings) to {self.trunk.depth}"
@@ -257,6 +276,12 @@ class AdapterEncoder(nn.Module):
         if input_ids.shape[-1] > longest:
             what = f"{input_ids.shape[-1]} tokens in a row, and {self.trunk.name} reads at most {longest}"
             raise UsageError(what, do="lower max_length")
+        return last
+
+    def _states(
+        self, input_ids: Tensor, attention_mask: Tensor, last: int, start: tuple[int, Tensor] | None = None
+    ) -> Iterator[Tensor]:
+        """Hidden states up to the last. start: one that is known already, with its number."""
         model, half = self.running(), self.trunk.precision != "fp32"
         run: Callable[..., Tensor] = model.run
         if self._checkpointing and self.training and torch.is_grad_enabled():

@@ -84,7 +84,8 @@ class TaskModel(_Headed):
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Logits in float32, of the head's shape (`heads.py`); for ranking, unit vectors of what is in input_ids."""
         input_ids, attention_mask = (batch[name].flatten(0, -2) for name in ("input_ids", "attention_mask"))
-        logits: Tensor = self.head(self.encoder.hidden(input_ids, attention_mask), batch)
+        hidden = self.encoder.hidden(input_ids, attention_mask, once=self.format.masked)
+        logits: Tensor = self.head(hidden, batch)
         return logits.float()
 
     def loss_parts(self, batch: Mapping[str, Tensor]) -> LossParts:

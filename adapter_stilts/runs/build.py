@@ -7,15 +7,18 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from adapter_stilts.config.schema import Training
+from adapter_stilts.config.schema import RunConfig, Training
 from adapter_stilts.encoder.composition import fusion_name, fusions, parse
 from adapter_stilts.encoder.heads import Head, build_head
+from adapter_stilts.encoder.lower_layers import kept_states
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import JointModel, TaskModel
 from adapter_stilts.encoder.transfer import check_fit, copy_into, unfilled
 from adapter_stilts.encoder.trunk.loading import Trunk, half_copies
+from adapter_stilts.environment import cache_folder
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.formats.base import formats
+from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.lineage import Lineage
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
@@ -55,6 +58,19 @@ def new_model(
     return model
 
 
+def keep_lower_layers(encoder: AdapterEncoder, config: RunConfig, report: Reporter) -> None:
+    """Run the layers below `adapter.from_layer` once for each text, as far as nothing active lies in them."""
+    asked, limit = config.adapter.from_layer, config.training.cache_gb
+    encoder.from_layer = asked
+    if (layer := encoder.untouched) < asked:
+        lowest = min(encoder.active_kinds(), key=lambda name: encoder.adapters[name].lowest)
+        shared = f"only up to layer {layer} is a text run once" if layer else "every layer runs in every epoch"
+        report.say(f"--from-layer {asked}: '{lowest}' acts from layer {layer + 1} on, so {shared}")
+    if layer and limit != 0:
+        most = None if limit is None else int(limit * 1e9)
+        encoder.kept = kept_states(cache_folder("states"), encoder.trunk, layer, str(encoder.device), most, report.say)
+
+
 def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
     """A stored run's models by the names of its heads, all over one encoder, nothing trainable.
 
@@ -90,6 +106,7 @@ def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
     for fuse in fusions(composition):
         encoder.load_fusion(fuse, stored[fusion_name(fuse)].tensors)
     encoder.activate(composition)
+    encoder.from_layer = bundle.manifest.from_layer
     encoder.train_parts(())
     encoder.eval()
     return encoder

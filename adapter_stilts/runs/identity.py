@@ -22,8 +22,8 @@ from adapter_stilts.sharing.manifest import Manifest
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import TrainingPlan
 
-# Resuming is exact, so when a checkpoint was written changes nothing.
-DECIDES_NOTHING = {"checkpoint_steps", "log_steps"}
+# Resuming is exact, so when a checkpoint was written changes nothing; nor does what is kept.
+DECIDES_NOTHING = {"checkpoint_steps", "log_steps", "cache_gb"}
 # settings added since the first runs; at these values a run is what it was
 CAME_LATER = {"batch_rows": None, "keep_step": None, "select": True}
 # of `training`, what decides the weights only in some runs, or together with the task
@@ -56,6 +56,7 @@ def run_identity(
         "labels": {rows.task.name: rows.labels for rows in data},
         "numbers": of_tasks,
         "processes": processes,
+        **({"from_layer": config.adapter.from_layer} if config.adapter.from_layer else {}),
         "sampler": training.sampler.model_dump() if config.how == "joint" else {},
         **({"merge": config.merge.model_dump(mode="json", exclude={"start"})} if config.how == "merge" else {}),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapter_stilts.config.schema import Adapter, RunConfig
 from adapter_stilts.data.feature import length
-from adapter_stilts.encoder.kinds import kinds, resolve
+from adapter_stilts.encoder.kinds import above, kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.encoder.trunk.loading import Trunk, check_local, load_trunk
 from adapter_stilts.errors import UsageError, refuse
@@ -160,6 +160,10 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=precision, device=device)
     for parent in parents:
         check_trunk(trunk, parent)
+    layers = trunk.config.num_hidden_layers
+    if config.adapter.from_layer >= layers:
+        what = f"no layer lies above hidden state {config.adapter.from_layer} of a trunk of {layers} layers"
+        raise UsageError(what, where="adapter.from_layer", do=f"choose one from 1 to {layers - 1}, or 0 for all layers")
     data = tuple(tokenised(of_task, trunk, config.training.max_length) for of_task in rows)
     sizes = {of_task.task.name: len(of_task.examples) for of_task in data}
     chances = shares(config.training.sampler, sizes) if joint else {}
@@ -277,11 +281,11 @@ def _kind(config: RunConfig, start: Part | None) -> tuple[str, dict[str, Any]]:
     wanted = config.adapter
     settings: dict[str, Any] = resolve(kinds[wanted.kind], wanted.settings)
     if start is None:
-        return wanted.kind, settings
+        return wanted.kind, above(kinds[wanted.kind], settings, wanted.from_layer)
     kind = start.facts["kind"]
     continued: dict[str, Any] = resolve(kinds[kind], start.facts["settings"])
     settings = continued if config.how == MERGE else settings  # a merged adapter has the rank that its parents need
-    if wanted != Adapter() and (kind, continued) != (wanted.kind, settings):
+    if (wanted.kind, wanted.settings) != (Adapter().kind, {}) and (kind, continued) != (wanted.kind, settings):
         what = f"--how {config.how} continues an adapter of kind {kind} with its settings"
         advice = "leave --kind and adapter.settings out, or use --how stack"
         raise UsageError(f"{what}, and another was asked for: {wanted.kind}", where="adapter", do=advice)

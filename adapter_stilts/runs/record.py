@@ -77,8 +77,10 @@ def manifest_of(
     outcome: Outcome,
     learned: Mapping[str, Learning],
     seconds: float,
+    from_layer: int,
 ) -> Manifest:
-    """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
+    """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process; from_layer: the
+    hidden state that is shared."""
     config, trunk, data, loaded = prepared.config, prepared.trunk, prepared.data, prepared.loaded
     task = config.task.name
     there = [name for name in (IDENTITY, CONFIG, METRICS, TASK_FILE) if (folder / name).is_file()]
@@ -104,6 +106,7 @@ def manifest_of(
         "how": config.how,
         "control": config.control,
         "composition": str(prepared.lineage.composition),
+        "from_layer": from_layer,
         "trunk": facts_of_trunk(trunk, config.trunk.prefix),
         "parents": parent_facts(prepared.parents),
         "data": [split_facts(split) for split in loaded],

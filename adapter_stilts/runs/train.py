@@ -20,7 +20,7 @@ from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.files import write_bytes
 from adapter_stilts.reporting import Reporter, Silent
-from adapter_stilts.runs.build import new_model
+from adapter_stilts.runs.build import keep_lower_layers, new_model
 from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of
 from adapter_stilts.runs.language_stacks import with_facts
 from adapter_stilts.runs.measure import Model, selector, validation_rows
@@ -65,7 +65,7 @@ def train(
     state = state_of(folder, prepared.identity, overwrite=overwrite, asked=decided(prepared))
     if state == "done":
         return _done(folder, report) if prepared.processes.main else None
-    model = _model(prepared)
+    model = _model(prepared, report if prepared.processes.main else Silent())
     for note in prepared.notes:
         report.say(note)
     if dry_run:
@@ -142,24 +142,29 @@ def _run(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report
     # an untrained head has no score
     rows = validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []
     learned, seconds = learned_of(rows), time.perf_counter() - started
-    manifest = manifest_of(prepared, folder, parts, hashes, outcome, learned, seconds=seconds)
+    facts = (prepared, folder, parts, hashes, outcome, learned)
+    manifest = manifest_of(*facts, seconds=seconds, from_layer=model.encoder.untouched)
     rows = with_facts(rows, manifest.seen)
     write_results(folder, rows)
     write_card(folder, manifest, rows)
     write_manifest(folder, manifest)
     for row in rows:
         report.say(f"{row.task} {row.language} {row.split} {row.metric} {100 * row.score:.1f} (n {row.n})")
+    if model.encoder.kept is not None:
+        report.say(f"the layers up to {model.encoder.untouched}: {model.encoder.kept}")
     for sentence in manifest.unlearned_sentences:
         report.say(sentence)
 
 
-def _model(prepared: Prepared) -> Model:
+def _model(prepared: Prepared, report: Reporter) -> Model:
     heads = {data.task.name: (data.task.format.name, len(data.labels or ())) for data in prepared.data}
     training, joint = prepared.config.training, prepared.joint
     model = new_model(prepared.trunk, prepared.lineage, heads, training, joint=joint)
     if not prepared.trains:
         model.train_parts((), head=False)
-    return model.to(prepared.device)
+    model.to(prepared.device)
+    keep_lower_layers(model.encoder, prepared.config, report)
+    return model
 
 
 def _train(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report: Reporter) -> Outcome:

@@ -225,6 +225,8 @@ class Manifest(Strict):
     language      of the training rows, several with commas between them
     tasks         of a run of several tasks
     merge         of a run that was merged; not in the JSON of any other
+    from_layer    the hidden state that is read off the bare trunk row by row (encoder/lower_layers.py); not in the JSON
+                  of a run that has none
     seen          language -> the tasks that this run or one it builds on has learned in it
     data          per split and language
     seconds       from the first step to the manifest; of a run that was resumed, at least its training
@@ -256,6 +258,7 @@ class Manifest(Strict):
     substitutions: tuple[str, ...]
     tasks: tuple[TaskFacts, ...] = ()
     merge: MergeFacts | None = None
+    from_layer: Count = 0
     seen: dict[str, list[str]] = {}
     history: tuple[Seen, ...] = ()
     leaks: tuple[str, ...] = ()
@@ -293,7 +296,7 @@ class Manifest(Strict):
 
     @model_serializer(mode="wrap")
     def _without_a_merge(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if name != "merge" or value}
+        return _without_empty(handler(self), ("merge", "from_layer"))
 
     @field_serializer("history")
     def _rows_seen(self, history: tuple[Seen, ...]) -> list[dict[str, Any]]:

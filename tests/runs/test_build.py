@@ -38,6 +38,8 @@ COMPOSED = {  # name: (task, how, parents, more)
     "sequential": ("nli", "sequential", ["paraphrase"], {}),
     "stack": ("nli", "stack", ["paraphrase"], {}),
     "stack-on-stack": ("nli", "stack", ["stack"], {}),
+    "from-layer": ("nli", "direct", [], {"adapter.from_layer": 1}),
+    "stack-from-layer": ("nli", "stack", ["from-layer"], {"adapter.from_layer": 1, "adapter.kind": "lora"}),
     "fuse": ("nli", "fuse", ["paraphrase", "seq_bn"], {}),
     "fuse-target": ("nli", "fuse", ["paraphrase", "seq_bn"], {"fusion.target_adapter": True}),
     "fuse-of-stacks": ("nli", "fuse", ["stack", "stack-on-stack"], {}),
@@ -71,6 +73,7 @@ def runs(tmp_path_factory, tiny_folder, data, reload):
     """Every kind and every composition trained for two steps in both precisions: {name: (folder, logits of the model
     that was trained)}."""
     root, patch, models = tmp_path_factory.mktemp("runs"), pytest.MonkeyPatch(), []
+    patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
     trunks = {precision: load_trunk(str(tiny_folder), precision=precision) for precision in PRECISIONS}
     patch.setattr(adapter_stilts.runs.prepare, "load_trunk", lambda name, *, precision, **rest: trunks[precision])
     parts_of = adapter_stilts.runs.train.parts_of

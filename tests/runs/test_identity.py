@@ -20,6 +20,7 @@ DECIDING = {
     "trunk.precision": "fp32",
     "adapter.kind": "lora",
     "adapter.settings": {"r": 8},
+    "adapter.from_layer": 1,
     "task.name": "nli",
     "task.columns": {"label": "l"},
     "task.labels": ["a"],
@@ -74,6 +75,7 @@ MERGE = {
     "start": "runs/base",
 }  # of `how: merge`
 NOTHING = {
+    "training.cache_gb": 2,
     "training.checkpoint_steps": 9,
     "training.log_steps": 9,
     "trunk.prefix": "query: ",

@@ -122,8 +122,11 @@ class AdapterParts(nn.Module):
     @property
     def lowest(self) -> int:
         """The lowest layer whose input it leaves as it is; 0 where it acts on the embeddings or is a trunk."""
-        below = self.trunk is not None or self.at(INVERTIBLE) is not None or self.at(PREFIX) is not None
-        return 0 if below else min((layer for layer, _ in self._sites), default=self.depth)
+        if self.trunk is not None or self.at(INVERTIBLE) is not None:
+            return 0
+        prefix: Any = self.at(PREFIX)
+        own = () if prefix is None else prefix.layers
+        return min((*own, *(layer for layer, _ in self._sites)), default=self.depth)
 
     def prefixes(self, batch: int) -> Mapping[int, Prefix]:
         """Its keys and values by layer, for a batch of so many rows."""

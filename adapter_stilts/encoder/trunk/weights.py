@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -27,6 +26,7 @@ from torch import Tensor
 from adapter_stilts.encoder.transfer import first
 from adapter_stilts.encoder.trunk.config import REFETCH
 from adapter_stilts.encoder.trunk.unpickle import to_safetensors
+from adapter_stilts.environment import cache_folder
 from adapter_stilts.errors import ArtefactError, MissingError, StiltsError
 from adapter_stilts.files import disk_errors, from_json, read_bytes, sha256, write_json
 
@@ -149,7 +149,7 @@ def half_fingerprints(source: Source, names: Iterable[str], fingerprint: str) ->
 
     Those of a large trunk are kept in the cache, under the fingerprint of its weights.
     """
-    kept = cache_folder() / f"{fingerprint}.json"
+    kept = cache_folder("trunks") / f"{fingerprint}.json"
     if sum(path.stat().st_size for path in {path for path, _ in source.places.values()}) < LARGE:
         return _half_fingerprints(source, names)
     with suppress(OSError, ValueError):
@@ -220,7 +220,7 @@ def _copied(pickle: Path) -> Path:
     """A pickle's copy as safetensors, made at the first call and kept under the hash of its bytes."""
     if not pickle.is_file():
         raise MissingError(f"there is no {pickle.name}", where=str(pickle.parent), do=REFETCH)
-    cache = cache_folder()
+    cache = cache_folder("trunks")
     copy = cache / f"{sha256(pickle)}.safetensors"
     if not copy.is_file():
         with disk_errors(copy):
@@ -232,11 +232,6 @@ def _copied(pickle: Path) -> Path:
                 (Path(work) / copy.name).replace(copy)
         LOG.warning("%s is a pickle; its tensors were read in a process of their own and are kept in %s", pickle, copy)
     return copy
-
-
-def cache_folder() -> Path:
-    """Where what is made of trunks once is kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adapter-stilts" / "trunks"
 
 
 def _canonical(name: str) -> str:

@@ -259,6 +259,7 @@ def _manifest(
         "how": "merge",
         "control": "none",
         "composition": str(line.composition),
+        "from_layer": min(manifest.from_layer for manifest in manifests),
         "trunk": first.trunk,
         "parents": parent_facts(parents),
         "data": tuple(data.values()),
