@@ -24,7 +24,23 @@ from adapter_stilts.environment import check_launch
 from adapter_stilts.errors import ArtefactError, DoesNotFit, Interrupted, StiltsError, TaskDataError, UsageError
 from adapter_stilts.files import NO_SPACE
 
-from . import convert, encode, evaluate, info, inspect, merge, mine, predict, score, search, share, study, sweep, train
+from . import (
+    convert,
+    encode,
+    evaluate,
+    info,
+    inspect,
+    merge,
+    mine,
+    predict,
+    reports,
+    score,
+    search,
+    share,
+    study,
+    sweep,
+    train,
+)
 from .options import StiltsCommand, option
 from .tables import coloured
 
@@ -223,6 +239,8 @@ verb(app, "mine", mine.mine)
 verb(app, "search", search.search)
 verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
+verb(app, "report", reports.report)
+verb(app, "replay", reports.replay)
 verb(app, "push", share.push)
 verb(app, "pull", share.pull)
 verb(app, "convert", convert.convert)
