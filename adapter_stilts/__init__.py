@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from adapter_stilts.door.run import Run
     from adapter_stilts.door.share import pull, push
     from adapter_stilts.door.vectors import Pair, encode, mine, search
-    from adapter_stilts.door.verbs import compare, evaluate, fuse, load, merge, plan, predict, study, train
+    from adapter_stilts.door.verbs import (
+        compare,
+        evaluate,
+        fuse,
+        load,
+        merge,
+        plan,
+        predict,
+        replay,
+        report,
+        study,
+        train,
+    )
     from adapter_stilts.errors import StiltsError
     from adapter_stilts.statistics.result import Result
 
@@ -26,7 +38,7 @@ DOOR = {
     "Run": "adapter_stilts.door.run",
     **dict.fromkeys(("convert", "mteb_model"), "adapter_stilts.door.conversion"),
     **dict.fromkeys(
-        ("compare", "evaluate", "fuse", "load", "merge", "plan", "predict", "study", "train"),
+        ("compare", "evaluate", "fuse", "load", "merge", "plan", "predict", "replay", "report", "study", "train"),
         "adapter_stilts.door.verbs",
     ),
     **dict.fromkeys(("Pair", "encode", "mine", "search"), "adapter_stilts.door.vectors"),

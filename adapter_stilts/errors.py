@@ -10,7 +10,7 @@
     │   └── Unreachable          3   the network was needed and is off, or did not answer
     ├── ArtefactError            4   a trunk, bundle or run that is corrupt or does not fit
     ├── DoesNotFit               5   memory or disk is too small for the settings
-    ├── StudyFailed              6   a study has finished, and some of its stages have failed
+    ├── StudyFailed              6   a study has finished, and some of its stages have failed or differ
     └── Interrupted            130   stopped by the user; progress is saved
 
 Each says what is wrong, where, and what to do:

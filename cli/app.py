@@ -34,6 +34,7 @@ from . import (
     mine,
     plan,
     predict,
+    reports,
     score,
     search,
     share,
@@ -240,6 +241,8 @@ verb(app, "mine", mine.mine)
 verb(app, "search", search.search)
 verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
+verb(app, "report", reports.report)
+verb(app, "replay", reports.replay)
 verb(app, "push", share.push)
 verb(app, "pull", share.pull)
 verb(app, "convert", convert.convert)

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = ("mnli", "demo", "--jobs", "study studies/paper", "ray", "hf:")  # the hub; what has a test of its own
+# the hub; what has a test of its own
+ELSEWHERE = ("mnli", "demo", "--jobs", "study studies/paper", "report studies", "replay", "ray", "hf:")
 LABELS = ("sports", "news")
 FILES = {
     "news.de": "Guten Morgen.\n\nDer Zug nach Rom fährt um neun.\nGuten Morgen.\n",
@@ -36,6 +37,7 @@ def commands(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
 def test_does_what_a_page_says_from_top_to_bottom(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for folder in ("configs", "tests"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     for name, text in FILES.items():
@@ -80,7 +82,7 @@ def test_links_to_pages_that_exist(page):
     "verb",
     [
         *("demo", "train", "fuse", "eval", "encode", "score", "mine", "search", "sweep", "study", "list", "info"),
-        *("compare", "convert", "push", "pull"),
+        *("compare", "convert", "push", "pull", "report", "replay"),
     ],
 )
 def test_shows_an_example_in_the_help_of_every_verb(verb):

@@ -24,6 +24,7 @@ from adapter_stilts.environment import RUNS
 from adapter_stilts.errors import MissingError, refuse
 from adapter_stilts.files import IDENTITY
 from adapter_stilts.reporting import Logged, Reporter
+from adapter_stilts.reports import verb as reporting
 from adapter_stilts.runs import evaluate as scoring
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
@@ -37,6 +38,7 @@ from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.sharing.manifest import MANIFEST
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.studies import grid
+from adapter_stilts.studies import replay as replaying
 
 Names: TypeAlias = str | Sequence[str] | None
 
@@ -55,7 +57,7 @@ def load(
     if isinstance(run_or_trunk, Run):
         return run_or_trunk
     folder, name = Path(run_or_trunk), str(run_or_trunk)
-    if any((folder / file).exists() for file in (MANIFEST, IDENTITY)):
+    if folder.suffix.lower() == ".zip" or any((folder / file).exists() for file in (MANIFEST, IDENTITY)):
         load_bundle(folder)
         return Run(folder, text_of(trunk), configured(config, settings, {"trunk": text_of(trunk)}))
     chosen = configured(config, settings, {"trunk": name})
@@ -326,6 +328,36 @@ def plan(
     chosen = configured(config, settings, {"trunk": text_of(trunk), "kind": kind, "from_layer": from_layer})
     what: dict[str, Any] = {"limit_gb": limit_gb, "below": below, "fused": fused, "device": device, "probe": probe}
     return foresee(chosen, task, Rows(rows, mean_length, labels), **what, report=reporter or Logged()).document()
+
+
+def report(
+    paths: AnyRun | Sequence[AnyRun], *, out: AnyPath, overwrite: bool = False
+) -> dict[str, Any]:
+    """Write what studies and runs came to, in the form that the name of `out` ends in: .html, .md, .tex, .csv.
+
+    paths  folders of studies, or finished runs; one or several
+
+    Returns "files": those that were written.
+    """
+    return reporting.report([Path(folder_of(path)) for path in _list(paths)], Path(out), overwrite=overwrite)
+
+
+def replay(
+    manifest: AnyPath,
+    *,
+    trunk: AnyPath | None = None,
+    data: Any = None,
+    jobs: int = 1,
+    out: AnyPath | None = None,
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """Make a study again from its study.json; returns whether it is "equal", and "stages" with their differences.
+
+    A study that differs is a value here, not an error.
+    """
+    given = tuple(_given(data) or ())
+    where: dict[str, Any] = {"out": path_of(out), "jobs": jobs, "report": reporter or Logged()}
+    return replaying.replay(Path(manifest), trunk=text_of(trunk), data=given, **where)
 
 
 def compare(first: AnyRun, second: AnyRun) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def study(
 
     Raises ConfigError for mistakes in the file, UsageError where another process works on it, Interrupted when stopped.
     """
-    config = _chosen(read_study(file), trunk, data)
+    config = chosen(read_study(file), trunk, data)
     folder = out or HOME / config.name
     if dry_run:
         return _preview(config, folder, report)
@@ -65,7 +65,8 @@ def failure(document: Mapping[str, Any]) -> StudyFailed:
     return StudyFailed(f"{document['failed']} of {len(document['stages'])} stages are not done", do=advice)
 
 
-def _chosen(config: StudyConfig, trunk: str | None, data: tuple[str, ...]) -> StudyConfig:
+def chosen(config: StudyConfig, trunk: str | None, data: tuple[str, ...]) -> StudyConfig:
+    """The study with another trunk and data; UsageError where none is named for a user's own files."""
     if trunk is None:
         refuse_unnamed(config.trunk, data or config.data)
     named = {"trunk": config.trunk.model_copy(update={"name": trunk, "revision": None})} if trunk else {}

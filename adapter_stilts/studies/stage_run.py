@@ -28,6 +28,7 @@ from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.sharing.places import files_of
 from adapter_stilts.studies.board import Job
+from adapter_stilts.studies.evidence import of_reading, of_training
 from adapter_stilts.training import checkpoint
 
 
@@ -61,7 +62,8 @@ def _train(job: Job, report: Reporter) -> dict[str, Any]:
     assert isinstance(trained, Trained)
     checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use any more
     checksum, steps = trained.manifest.checksum, trained.manifest.training.steps
-    return {"checksum": checksum, "parents": _checksums(job.after), "steps": steps}
+    facts = {"checksum": checksum, "parents": _checksums(job.after), "steps": steps}
+    return facts | of_training(trained.manifest)
 
 
 def _resolved(job: Job) -> RunConfig:
@@ -83,7 +85,7 @@ def _read(job: Job, report: Reporter) -> dict[str, Any]:
     request = Request(config, job.stage.tasks, run, job.stage.split, save_vectors=False, limit_gb=job.limit_gb)
     here: dict[str, Any] = {"out": None if run else job.folder, "runs": job.runs, "overwrite": job.overwrite}
     scored = evaluate(request, **here, dry_run=False, report=report)
-    return {"rows": [list(result.key) for result in scored.results], "parents": _checksums(job.after)}
+    return {**of_reading(scored.results), "parents": _checksums(job.after)}
 
 
 def _checksums(folders: Iterable[Path]) -> list[str]:

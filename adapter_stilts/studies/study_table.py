@@ -10,7 +10,7 @@ what that leaves out is said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Mean:
 
     seeds    it is over: those that what it is compared with has as well
     by_seed  the mean over languages under each
+    by_language  the mean over seeds in each that all of them have
     gain     over `direct`; None for `direct` itself, or where that is missing
     control  the gain over the better of the controls of the same intermediate runs and how, and which that is
     p_holm   the gain's p, corrected for the others of its family, `tests` in all; None until those are known
@@ -51,6 +52,7 @@ class Mean:
     p_holm: float | None = None
     tests: int = 1
     verdict: Verdict | None = None
+    by_language: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -72,6 +74,7 @@ class Mean:
 
     def to_json(self) -> dict[str, Any]:
         facts = {"n": self.n, "score": self.score, "by_seed": self.by_seed, "spread": seed_interval(self.by_seed)}
+        facts |= {"by_language": dict(self.by_language)}
         facts |= self.gain_json()
         if self.control:
             gain, label = self.control
@@ -233,13 +236,16 @@ def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) ->
 def _mean(scored: _Scored, languages: Sequence[str], controls: Sequence[_Scored], options: TableOptions) -> Mean:
     gain, control = _gain(scored.readings, scored.bases, languages, options), None
     seeds, languages = (gain.seeds, gain.languages) if gain else (tuple(scored.readings), tuple(languages))
-    by_seed = tuple(scored.readings[seed].score(languages) for seed in seeds)
+    readings = [scored.readings[seed] for seed in seeds]
+    by_seed = tuple(reading.score(languages) for reading in readings)
+    known = [code for code in languages if all(code in reading.results for reading in readings)]
+    by_language = {code: float(np.mean([reading.score([code]) for reading in readings])) for code in known}
     if gain and controls:
         best = max(controls, key=lambda other: np.mean([own.score(languages) for own in other.readings.values()]))
         over = _gain(scored.readings, best.readings, languages, options)
         control = (over, best.cell.intermediate) if over else None
     n = sum(scored.first.results[language].n for language in languages if language in scored.first.results)
-    return Mean(languages, n, seeds, by_seed, gain, control)
+    return Mean(languages, n, seeds, by_seed, gain, control, by_language=by_language)
 
 
 def _gain(

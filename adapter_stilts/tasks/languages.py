@@ -124,6 +124,12 @@ def all_codes(code: str) -> frozenset[str]:
     return frozenset({code, *marked, *(other for other in bare if serves(other, code))})
 
 
+def script_of(code: str) -> str:
+    """The script that a code names, or is usual for its language, as ISO 15924 writes it; "" for what nobody here
+    knows."""
+    return _variant(code)[0]
+
+
 def _variant(code: str) -> tuple[str, str]:
     """(script, region) of a code: the script it names, or is usual; "" for what nobody here knows."""
     parts = VARIANT.split(code.strip())[1:]

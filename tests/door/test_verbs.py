@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapter_stilts_cli import encode, evaluate, mine, plan, predict, search, study, train
+from adapter_stilts_cli import encode, evaluate, mine, plan, predict, reports, search, study, train
 from adapter_stilts_cli import info as info_verbs
 from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
@@ -30,6 +30,8 @@ COMMANDS = {
     "predict": predict.predict,
     "search": search.search,
     "study": study.study,
+    "report": reports.report,
+    "replay": reports.replay,
 }
 SCREEN = {"as_json", "all_metrics"}  # what is printed, which a function has no need of
 CALLED = {"limit": "limit_gb", "file": "rows", "count": "k"}  # --limit-gb; rows may also be given as they are
