@@ -53,8 +53,10 @@ class Columns:
     # whether other columns make up for a needed field that is not there
     stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = lambda field, names, columns: False
 
-    def find(self, names: Sequence[str], wanted: Mapping[str, str], where: str) -> dict[str, str]:
+    def find(self, names: Sequence[str], wanted: Mapping[str, str], where: str, also: str = "") -> dict[str, str]:
         """Our field -> the file's column, for every field of the format that the file has.
+
+        also  one more field that must be there, "" for none
 
         Raises TaskDataError for a needed column that is not there, with the columns found and the nearest, and
         UnknownName for a field that the format does not have.
@@ -64,14 +66,14 @@ class Columns:
             columns[self.field_called(key)] = column
             if column not in names:
                 what = f"no column '{column}'; the columns are: {', '.join(names)}"
-                raise TaskDataError(what, where=where, do=f"{meant(column, names)}correct `columns`")
+                raise TaskDataError(what, where=where, do=f"{meant(column, names)}name it: {setting(key)}")
         if not any(name in columns for name in self.couple):
             columns |= dict(zip(self.couple, self._couple(names), strict=False))
         for name, usual in self.fields.items():
             free = [column for column in names if column not in columns.values()]
             if name not in columns and (called := first_called(usual, free, where)):
                 columns[name] = called
-        self._require(names, columns, where)
+        self._require((*self.needed, *([also] if also else [])), names, columns, where)
         return columns
 
     def field_called(self, key: str) -> str:
@@ -105,14 +107,25 @@ class Columns:
         alone = self.by_language and len(english) == 1 and len(foreign) == 1
         return (foreign[0], english[0]) if alone else ()
 
-    def _require(self, names: Sequence[str], columns: Mapping[str, str], where: str) -> None:
-        for name in self.needed:
-            if name not in columns and not self.stands_in(name, names, columns):
-                sides = dict(zip(self.couple, zip(*self.couples, strict=True), strict=False))
-                usual = self.fields.get(name) or tuple(dict.fromkeys(sides[name]))
-                near = next((advice for each in (name, *usual) if (advice := meant(each, names))), "")
-                what = f"no column for '{name}' (usual names: {', '.join(usual)}); the columns are: {', '.join(names)}"
-                raise TaskDataError(what, where=where, do=f"{near}name the column with task.columns.{name}=...")
+    def _require(
+        self, needed: Sequence[str], names: Sequence[str], columns: Mapping[str, str], where: str
+    ) -> None:
+        """Refuse a table that lacks columns, with the settings that would name all of them."""
+        absent = [name for name in needed if name not in columns and not self.stands_in(name, names, columns)]
+        if not absent:
+            return
+        sides = dict(zip(self.couple, zip(*self.couples, strict=True), strict=False))
+        usual = {name: self.fields.get(name) or tuple(dict.fromkeys(sides[name])) for name in absent}
+        free = [name for name in names if name not in columns.values()]
+        near = next((said for name in absent for each in (name, *usual[name]) if (said := meant(each, free))), "")
+        lacking = " and ".join(f"no column for '{name}' (usual names: {', '.join(usual[name])})" for name in absent)
+        what = f"{lacking}; the columns are: {', '.join(names)}"
+        raise TaskDataError(what, where=where, do=f"{near}name what is there: {setting(*absent)}")
+
+
+def setting(*fields: str) -> str:
+    """What is typed to name the columns of fields: "--set task.columns.text=COLUMN"."""
+    return " ".join(f"--set task.columns.{field}=COLUMN" for field in fields)
 
 
 def couples_of(names: str) -> tuple[tuple[str, ...], ...]:

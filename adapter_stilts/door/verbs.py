@@ -56,7 +56,7 @@ def load(
     if isinstance(run_or_trunk, Run):
         return run_or_trunk
     folder, name = Path(run_or_trunk), str(run_or_trunk)
-    if any((folder / file).exists() for file in (MANIFEST, IDENTITY)):
+    if folder.suffix.lower() == ".zip" or any((folder / file).exists() for file in (MANIFEST, IDENTITY)):
         load_bundle(folder)
         return Run(folder, text_of(trunk), configured(config, settings, {"trunk": text_of(trunk)}))
     chosen = configured(config, settings, {"trunk": name})

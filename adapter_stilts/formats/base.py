@@ -25,7 +25,7 @@ from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer
 from adapter_stilts.data.tables import Bad, Row, refused
-from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
+from adapter_stilts.errors import StiltsError, TaskDataError, UsageError, few
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
 from adapter_stilts.metrics.base import DEFAULTS, Options, Score, metrics
 from adapter_stilts.registry import Registry
@@ -44,6 +44,14 @@ class Example:
 
 
 RowT = TypeVar("RowT", bound=Example)
+MOST_LABELS = 20_000  # of a head
+
+
+def check_few(labels: Collection[str], where: str) -> None:
+    """Refuse so many labels that they must be something else."""
+    if len(labels) > MOST_LABELS:
+        what = f"more than {MOST_LABELS:,} different labels, such as {few(sorted(labels))}"
+        raise TaskDataError(what, where=where, do="say which column holds them, with --set task.columns.label=NAME")
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,11 @@ class Format(Generic[RowT]):
     def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
         """Field -> column of a table."""
         assert self.columns is not None
-        return self.columns.find(names, layout.columns, where)
+        return self.columns.find(names, layout.columns, where, self.wanted_label(layout))
+
+    def wanted_label(self, layout: Layout) -> str:
+        """The field of labels where a file must have it, else ""."""
+        return self.label_field if layout.labelled and layout.gold else ""
 
     def example(self, row: Row, id: str, layout: Layout) -> RowT:
         """One row of a table; `row.columns` says which fields it has."""

@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from adapter_stilts.data.columns import LABEL, meant
+from adapter_stilts.data.columns import LABEL, meant, setting
 from adapter_stilts.data.joined_tables import joined_rows
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import (
@@ -43,7 +43,7 @@ from adapter_stilts.data.tables import (
 )
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import first_line, from_json
-from adapter_stilts.formats.base import Example, formats
+from adapter_stilts.formats.base import Example, check_few, formats
 
 LANGUAGE_COLUMNS = ("language", "lang", "langs")  # what releases call the column that names a row's language
 
@@ -153,7 +153,7 @@ def stream(path: Path, layout: Layout, dropped: Counter[str] | None = None, bad:
 
 
 def _checked(examples: Iterable[Example], path: Path, layout: Layout) -> list[Example]:
-    checked = list(examples)
+    checked = list(_few_labels(examples, path, layout))
     if not checked:
         wanted = " and ".join(f"{column} = {' or '.join(sorted(values))}" for column, values in layout.keep.items())
         if wanted:
@@ -162,6 +162,16 @@ def _checked(examples: Iterable[Example], path: Path, layout: Layout) -> list[Ex
         raise empty(path, "the file has a header and no rows" if headed else "the file is empty")
     refuse_repeated_ids(checked, str(path))
     return checked
+
+
+def _few_labels(examples: Iterable[Example], path: Path, layout: Layout) -> Iterator[Example]:
+    """The same examples, refused as soon as they have more labels than any head."""
+    format, shown = formats[layout.format], set[str]()
+    for example in examples:
+        if format.classes:
+            shown.update(format.labels_of(example))
+            check_few(shown, f"{path}, row '{example.id}'")
+        yield example
 
 
 def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
@@ -190,20 +200,20 @@ def _columns(names: Sequence[str], layout: Layout, where: str) -> dict[str, str]
     usual = {field: column for field, column in layout.usual.items() if column in names}
     columns = format.columns_of(names, replace(layout, columns={**usual, **layout.columns}), where)
     if layout.gold:
-        _require_labels(format.label_field, layout, names, columns, where)
+        _refuse_misspelt_labels(format.label_field, names, columns, where)
         return columns
     return {field: column for field, column in columns.items() if field != format.label_field}
 
 
-def _require_labels(field: str, layout: Layout, names: Sequence[str], columns: Mapping[str, str], where: str) -> None:
-    """Refuse a file without its column of labels, or with one that is called nearly so."""
+def _refuse_misspelt_labels(field: str, names: Sequence[str], columns: Mapping[str, str], where: str) -> None:
+    """Refuse a file, also one that needs no labels, in which a column is called nearly as that of labels."""
     if not field or field in columns:
         return
     free = [name for name in names if name not in columns.values()]
     near = next((advice for name in (field, *LABEL) if (advice := meant(name, free))), "")
-    if layout.labelled or near:
-        do = f"{near}name the column with task.columns.{field}=..."
-        raise TaskDataError(f"no column for '{field}'; the columns are: {', '.join(names)}", where=where, do=do)
+    if near:
+        what, do = f"no column for '{field}'; the columns are: {', '.join(names)}", f"{near}name it: {setting(field)}"
+        raise TaskDataError(what, where=where, do=do)
 
 
 def _refuse_another_language(row: Row, layout: Layout) -> None:

@@ -109,7 +109,7 @@ class TagsFormat(Format[Tagged]):
         usual = self.columns.fields["tags"]
         first = NAMED.get(layout.tag_column, ())
         fields = {**self.columns.fields, "tags": tuple(dict.fromkeys((*first, *usual)))}
-        return replace(self.columns, fields=fields).find(names, layout.columns, where)
+        return replace(self.columns, fields=fields).find(names, layout.columns, where, self.wanted_label(layout))
 
     def example(self, row: Row, id: str, layout: Layout) -> Tagged:
         if not layout.gold and isinstance(text := row.cell("words"), str) and not text.lstrip().startswith("["):

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.errors import TaskDataError, few
-from adapter_stilts.formats.base import Example, Format, formats
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Example, Format, check_few, formats
 from adapter_stilts.metrics.tags import OWN_RULE
 from adapter_stilts.registry import Registry
 from adapter_stilts.tasks.source import SPLITS, Source
 
-MOST_LABELS = 20_000  # of a head
 NLI_LABELS = ("contradiction", "entailment", "neutral")  # XTREME's order
 BINARY_LABELS = ("0", "1")
 NER_LABELS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
@@ -181,8 +180,5 @@ def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None
             where, do = f"row '{example.id}'", "fill in its label or leave it out"
             raise TaskDataError("a training row without a label", where=where, do=do)
         shown.update(labels)
-        if len(shown) > MOST_LABELS:
-            what = f"more than {MOST_LABELS:,} different labels, such as {few(sorted(shown))}"
-            do = "say which column holds the labels, with --set task.columns.label=NAME"
-            raise TaskDataError(what, where=f"row '{example.id}'", do=do)
+        check_few(shown, f"row '{example.id}'")
     return task.format.completed(shown)

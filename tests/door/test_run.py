@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,6 +135,9 @@ def test_says_what_it_is(run_of):
     (run.folder / "manifest.json").unlink()
     with pytest.raises(MissingError, match="not finished"):
         stilts.load("runs/mine")
+    Path("my run.zip").write_bytes(b"PK")
+    with pytest.raises(MissingError, match=r"a \.zip where a run's folder(.|\n)*pull 'my run\.zip' -o 'my run'"):
+        stilts.load("my run.zip")
 
 
 def test_refuses_a_batch_of_no_rows(run_of):

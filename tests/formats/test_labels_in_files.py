@@ -24,6 +24,12 @@ def rows(write):
     return put
 
 
+def test_refuses_more_labels_than_a_head_has_before_the_file_is_read_to_its_end(write):
+    lines = "".join(f'{{"text": "a", "label": "ticket {number}"}}\n' for number in range(20_001))
+    with pytest.raises(TaskDataError, match=r"more than 20,000 different labels, such as ticket 0, (.|\n)*row '20000'"):
+        read(write("a.jsonl", lines + "no JSON"), Layout("single"))
+
+
 @pytest.mark.parametrize("label", [None, "", float("nan"), "nan"])
 def test_names_the_row_and_column_without_a_label(rows, label):
     good = {"premise": "a", "hypothesis": "b", "label": "neutral"}

@@ -141,9 +141,20 @@ def test_refuses_a_field_the_format_does_not_have(write):
         read_rows(write("a.jsonl", ROW), "pair", columns={"premice": "premise"})
 
 
+def test_names_the_columns_that_are_there_and_the_settings_that_would_do(write):
+    path = write("a.csv", "prämisse,hypothese,klasse\na,b,neutral\n")
+    settings = " ".join(f"--set task.columns.{field}=COLUMN" for field in ("text", "pair", "label"))
+    with pytest.raises(TaskDataError, match=f"columns are: prämisse, hypothese, klasse\n.*\n.*: {settings}$"):
+        read(path, Layout("pair"))
+    columns = {"text": "prämisse", "pair": "hypothese"}
+    with pytest.raises(TaskDataError, match="there: --set task.columns.label=COLUMN$"):
+        read(path, Layout("pair", columns=columns))
+    assert read(path, Layout("pair", columns={**columns, "label": "klasse"})) == [Classified("0", "a", "b", "neutral")]
+
+
 def test_refuses_a_file_without_labels_unless_it_need_have_none(write):
     path = write("a.jsonl", '{"premise": "a", "hypothesis": "b"}\n')
-    with pytest.raises(TaskDataError, match="no column for 'label'; the columns are: premise, hypothesis"):
+    with pytest.raises(TaskDataError, match=r"no column for 'label' \(.*\); the columns are: premise, hypothesis"):
         read_rows(path, "pair")
     assert read(path, Layout("pair", labelled=False)) == [Classified("0", "a", "b", "")]
 

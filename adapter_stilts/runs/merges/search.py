@@ -58,6 +58,7 @@ def search(asked: str, parents: Sequence[Bundle], config: RunConfig, build: Buil
     described = remembered(parents[0].folder, name, config.task if config.task.name else Task())
     task = under(find_task(*described), config.evaluation.protocol)
     refuse(task.retrieval, f"'{name}' has no validation rows that a merge is chosen on", "name a task with a head")
+    _refuse_headless(bundle, parents)
     head = head_for(bundle, task, config.evaluation.head)
     named = named_trunk(parents[0])
     where = where_of(config.data.sources, named["name"], columns=config.task.columns, task=task.name)
@@ -91,6 +92,14 @@ def search(asked: str, parents: Sequence[Bundle], config: RunConfig, build: Buil
         f"{100 * begun:.1f} with {_told(default)}, which was the start; {len(tried)} tried, so the best is optimistic"
     )
     return Search(chosen, loaded, facts)
+
+
+def _refuse_headless(bundle: Bundle, parents: Sequence[Bundle]) -> None:
+    what, do = "--search chooses by what a head scores, and the merged run would have none", "name one: --head RUN"
+    if not any(parent.of("head") for parent in parents):
+        what = "--search chooses by what a head scores, and none of these runs has one"
+        do = "give --weights, and compare such merges by `eval RUN --tasks tatoeba` or by what is built on them"
+    refuse(not bundle.of("head"), what, do)
 
 
 def climb(start: Merge, score: Callable[[Merge], float], tell: Callable[[int], None]) -> list[tuple[Merge, float]]:

@@ -323,13 +323,16 @@ def validation(data) -> list[str]:
     return ["--data", data("nli")[1].replace("validation", "test", 1)]
 
 
-def test_says_what_cannot_be_searched(two, data):
+def test_says_what_cannot_be_searched(two, data, merged):
     first, second = two()
+    headless = str(merged(first, second, head="none", out="headless"))
+    result = CliRunner().invoke(app, ["merge", headless, headless, "--search", "dev:nli", "--data", data("nli")[1]])
+    assert "none of these runs has one\n  do:    give --weights, and compare" in result.stderr
     words, rows = ["merge", str(first), str(second)], ["--data", data("nli")[1]]
     wrong = {
         "names no validation rows": ["--search", "nli"],
         "has no validation rows that a merge is chosen on": ["--search", "dev:tatoeba"],
-        "needs a head, and": ["--search", "dev:nli", *rows],
+        "the merged run would have none\n  do:    name one: --head RUN": ["--search", "dev:nli", *rows],
         "has neither weights nor a density": [
             "--search",
             "dev:nli",
