@@ -60,7 +60,8 @@ def study_provenance(study: StudyRecord, runs: Runs) -> Section:
         ("to make it again", f"adapter-stilts replay {name} -o {name}-again"),
     ]
     blocks: list[Block] = [_facts("provenance", "What made it", facts), *_failed(document.stages), *_data(runs)]
-    blocks += [_settings(_without_places(document.config.model_dump(mode="json", exclude_unset=True))), *_hashes(runs)]
+    config = _without_places(document.config.model_dump(mode="json", exclude_unset=True))
+    blocks += [_settings(config), *_hashes(runs)]
     return Section("Provenance", blocks)
 
 
@@ -168,18 +169,16 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return flat
 
 
-def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A study's configuration with the last names of its places."""
-    trunk = dict(config.get("trunk") or {})
-    if Path(str(trunk.get("name", ""))).is_absolute():
-        trunk["name"] = last_name(str(trunk["name"]))
-    data = [_source(str(source)) for source in config.get("data") or ()]
-    return {**config, "trunk": trunk, "data": data}
-
-
-def _source(source: str) -> str:
-    key, equals, place = source.partition("=")
-    return f"{key}={last_name(place)}" if equals else last_name(source)
+def _without_places(value: Any) -> Any:
+    """A study's configuration with the last names of its places: of "/a/b", and of "/a/b.tsv" in "train=/a/b.tsv"."""
+    if isinstance(value, Mapping):
+        return {key: _without_places(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_places(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    key, equals, place = value.rpartition("=")
+    return f"{key}{equals}{last_name(place)}" if Path(place).is_absolute() else value
 
 
 def _named(task: str) -> str:

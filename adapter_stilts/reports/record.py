@@ -35,7 +35,6 @@ class Read(BaseModel):
 
 class Elsewhere(Read):
     interval: Interval
-    p: float
 
 
 class OverControl(Read):
@@ -50,10 +49,8 @@ class Scores(Read):
 
     n: int
     score: float
-    spread: Interval | None = None
     gain: float | None = None
     interval: Interval | None = None
-    p: float | None = None
     p_holm: float | None = None
     by_language: Mapping[str, float] = {}
     gain_by_language: Mapping[str, float] = {}

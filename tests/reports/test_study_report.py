@@ -81,6 +81,7 @@ def test_is_one_file_that_asks_for_nothing(written, page):
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "style=" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
     assert "/home/me" not in text
+    assert "[data, train=rows.tsv]" in text
 
 
 def test_reads_in_the_dark_on_paper_and_aloud(written, page):
