@@ -35,6 +35,7 @@ def info(
     facts = {name: document[name] for name in ("run", "task", "language")}
     facts["trunk"] = f"{trunk['name']} ({size}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
     facts |= {name: document.get(name) for name in ("kind", "learning_rate")}
+    facts["from layer"] = document.get("from_layer")
     facts["seed"] = document["seeds"].get("training")
     facts["steps"], facts["rows"] = _steps(training), document["rows"]
     facts["learned"] = "; ".join(_learned(*pair) for pair in training.get("learned", {}).items())

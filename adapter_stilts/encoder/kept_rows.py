@@ -23,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapter_stilts.files import NO_SPACE
 
@@ -51,8 +52,8 @@ class KeptRows:
         self._folder, self._limit, self._say = folder, limit, say
         self.found, self.made = 0, 0  # rows read here, and rows that were not there
         self._names: list[str] = []
-        self._entries, self._file_of = np.empty(0, ENTRY), np.empty(0, np.int32)  # sorted by key
         self._sizes: dict[str, int] = {}  # of indexes, as they were listed
+        self._sort(np.empty(0, ENTRY), np.empty(0, np.int32))
         self._own: _Writer | None = None
         self._mine: set[str] = set()
         self._open: dict[str, int] = {}
@@ -79,7 +80,7 @@ class KeptRows:
 
     def add(self, keys: Sequence[bytes], rows: Sequence[memoryview]) -> None:
         """Keep rows that were not here, as far as there is room."""
-        size = sum(len(row) for row in rows)
+        size = sum(len(row) + ENTRY.itemsize for row in rows)
         if not size or time.monotonic() < self._retry:
             return
         try:
@@ -95,11 +96,11 @@ class KeptRows:
     def _filled(self, keys: Sequence[bytes], into: Sequence[memoryview], wanted: Sequence[int]) -> list[int]:
         """Read what is listed; the rest of `wanted`."""
         found: list[tuple[str, int, int, int, int]] = []
-        places = np.searchsorted(self._entries["key"], np.array([keys[row] for row in wanted], "S16"))
+        places = np.searchsorted(self._keys, np.array([keys[row] for row in wanted], "S16"))
         for row, place in zip(wanted, places.tolist(), strict=True):
             if self._own is not None and keys[row] in self._own.new:
                 found.append((self._own.name, *self._own.new[keys[row]], row))
-            elif place < len(self._entries) and self._entries[place]["key"] == keys[row].rstrip(b"\0"):
+            elif place < len(self._keys) and self._keys[place] == keys[row].rstrip(b"\0"):
                 entry = self._entries[place]
                 name = self._names[self._file_of[place]]
                 found.append((name, int(entry["start"]), int(entry["size"]), int(entry["crc"]), row))
@@ -152,11 +153,16 @@ class KeptRows:
         self._names, self._sizes = list(arrays), sizes
         entries = np.concatenate([np.empty(0, ENTRY), *arrays.values()])
         numbers = np.repeat(np.arange(len(arrays), dtype=np.int32), [len(array) for array in arrays.values()])
-        order = np.argsort(entries["key"], kind="stable")
-        self._entries, self._file_of = entries[order], numbers[order]
+        self._sort(entries, numbers)
         return True
 
-    def _index(self, name: str, entries: int) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    def _sort(self, entries: NDArray[np.void], files: NDArray[np.int32]) -> None:
+        """Take entries, each with the number of its file, as what is there."""
+        order = np.argsort(entries["key"], kind="stable")
+        self._entries, self._file_of = entries[order], files[order]
+        self._keys = np.ascontiguousarray(self._entries["key"])
+
+    def _index(self, name: str, entries: int) -> NDArray[np.void]:
         try:
             return np.fromfile(self._folder / f"{name}{INDEX}", ENTRY, entries)
         except OSError:
@@ -167,7 +173,7 @@ class KeptRows:
         self._sizes.pop(name, None)
         if name in self._names:
             kept = self._file_of != self._names.index(name)
-            self._entries, self._file_of = self._entries[kept], self._file_of[kept]
+            self._sort(self._entries[kept], self._file_of[kept])
         if name in self._open:
             os.close(self._open.pop(name))
         if self._own is not None and name == self._own.name:
@@ -242,7 +248,8 @@ class _Writer:
 
     def fits(self, size: int) -> bool:
         """Whether so many bytes more are within its size; not where somebody has removed it."""
-        return self.end + size <= self.largest and self._path.exists()
+        used = self.end + len(self.new) * ENTRY.itemsize
+        return used + size <= self.largest and self._path.exists()
 
     def add(self, keys: Sequence[bytes], rows: Sequence[memoryview]) -> None:
         entries = np.zeros(len(keys), ENTRY)

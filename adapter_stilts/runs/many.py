@@ -29,6 +29,7 @@ def together(trunk: Trunk, bundles: Sequence[Bundle]) -> tuple[AdapterEncoder, l
         check_trunk(trunk, bundle)
         compositions.append(adopted.take(bundle))
     encoder = AdapterEncoder(trunk)
+    encoder.from_layer = min((bundle.manifest.from_layer for bundle in bundles), default=0)
     for name, part in adopted.adapters.items():
         encoder.load(name, part.facts["kind"], part.facts["settings"], part.tensors)
     for fuse in (fuse for composition in compositions for fuse in fusions(composition)):

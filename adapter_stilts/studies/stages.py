@@ -216,7 +216,7 @@ def _config(study: StudyConfig, entry: Intermediate | Target, seed: int) -> RunC
     base = _recipe_config(named) if named else RunConfig()
     settings: dict[str, Any] = {f"trunk.{key}": value for key, value in study.trunk.model_dump().items()}
     if study.adapter is not None:
-        settings |= {"adapter.kind": study.adapter.kind, "adapter.settings": dict(study.adapter.settings)}
+        settings |= {f"adapter.{key}": value for key, value in dict(study.adapter).items()}
     if study.data:
         settings["data.sources"] = list(sources_for(study.data, entry.learned))
     role = study.intermediate_settings if isinstance(entry, Intermediate) else study.target_settings

@@ -9,9 +9,15 @@ import torch
 import yaml
 
 import adapter_stilts.runs.train as module
+from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.errors import Interrupted, UsageError
+from adapter_stilts.runs.build import finished_encoder
+from adapter_stilts.runs.merges.merge import merge
 from adapter_stilts.runs.train import train
+from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.sharing.manifest import read_manifest
 
 UP = {"adapter__from_layer": 1, "training__max_steps": 6}  # two epochs of the 24 rows
@@ -90,6 +96,16 @@ def test_parents_and_fusions_above_share_with_the_runs_below_them(trained, heard
     again = trained(out="again", how="sequential", after=parents[:1], report=heard, **UP)
     assert [read_manifest(run).from_layer for run in (stacked, fused, again)] == [1, 1, 1]
     assert [made for _, made in counted(heard)] == [36, 0, 0, 0, 0]
+
+
+def test_what_is_merged_sits_where_its_parents_do(trained, tiny_folder, tmp_path, heard):
+    parents = [trained(out=f"seed-{seed}", **UP, training__seed=seed) for seed in (1, 2)]
+    where = {"out": tmp_path / "merged", "runs": tmp_path, "overwrite": False, "dry_run": False, "report": heard}
+    config = with_settings(RunConfig(), {"how": "merge", "after": list(map(str, parents))})
+    merged = merge(parents, config, head="merge", **where).folder
+    assert read_manifest(merged).from_layer == 1
+    encoder = finished_encoder(load_trunk(str(tiny_folder), precision="fp32"), load_bundle(merged))
+    assert encoder.untouched == next(iter(encoder.adapters.values())).lowest == 1
 
 
 @pytest.mark.parametrize("task", ["choice", "qa", "ner"])

@@ -49,6 +49,12 @@ def test_trains_every_intermediate_task_once_and_every_target_directly_and_after
     ]
 
 
+def test_gives_every_training_the_adapter_of_the_study(expanded):
+    adapter = {"kind": "lora", "settings": {"r": 4}, "from_layer": 1}
+    trained = [stage.config.adapter for stage in expanded(adapter=adapter).stages if stage.work == "train"]
+    assert [each.model_dump() for each in trained] == [adapter] * 5
+
+
 def test_comes_after_what_it_builds_on(expanded):
     found = expanded(
         hows=["stack", "fuse"], controls={"random-adapter": ["nli"], "shuffled-labels": ["nli"]}, seeds=[1, 2]
