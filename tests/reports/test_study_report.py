@@ -64,6 +64,7 @@ def test_says_what_a_study_lacks(written):
     stages = [{**stage, "state": "failed", "error": "out of memory"}]
     text = written(stages=stages, entries=[])
     assert "This study is not complete: 0 of 1 stages are done (1 failed)." in answer(text)
+    assert "It has no table yet" in answer(text)
     assert "out of memory" in text
     assert "What transfers" not in text
 
