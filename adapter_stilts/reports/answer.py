@@ -102,8 +102,9 @@ def _verdicts(study: StudyRecord, entries: Sequence[Entry]) -> list[str]:
             more = f"; and {len(found) - MOST} more in the table" if len(found) > MOST else ""
             sentences += [f"{_count(len(found), 'transfer')} {word}: {named}{more}."]
     if by_word[EQUAL]:
-        within = f"{100 * (table.equal_within or 0):g} points"
-        sentences += [f"{_count(len(by_word[EQUAL]), 'transfer')} equal direct training within {within}."]
+        count, within = len(by_word[EQUAL]), 100 * (table.equal_within or 0)
+        equals = "equals" if count == 1 else "equal"
+        sentences += [f"{_count(count, 'transfer')} {equals} direct training within a margin of {within:g}."]
     if by_word[UNCLEAR]:
         if not (by_word[HELPED] or by_word[HURT]):
             sentences += ["None is shown to help or to hurt."]

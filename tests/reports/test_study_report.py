@@ -27,7 +27,7 @@ def test_opens_with_n_seeds_intervals_and_the_smallest_effect(written):
     assert "2 transfers hurt: qa, sequential, on xnli -4.2 points" in said
     assert "1 transfer shows no clear difference (+0.4 points, 95 % interval -0.6 to +1.4)" in said
     assert "seen eight times in ten is 1.5 points" in said
-    assert "1 transfer equal direct training within 1 points" in said
+    assert "1 transfer equals direct training within a margin of 1." in said
     assert "other trunks than xlm-r" in said
     assert "in other languages 3 of the 3 verdicts may be different" in said
 
