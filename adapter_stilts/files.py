@@ -68,7 +68,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
 
 def place_folder(made: Path, place: Path) -> None:
-    """Give a folder its final name; what was there is gone after that, and back where it cannot be done."""
+    """Give a folder its final name; what was there is gone after that (of a link the link alone), and back where it
+    cannot be done."""
     before = made.with_name(f".{made.name.lstrip('.')}.before.partial")
     with disk_errors(place):
         if place.exists():
@@ -79,6 +80,8 @@ def place_folder(made: Path, place: Path) -> None:
             if before.exists():
                 os.replace(before, place)
             raise
+    if before.is_symlink():
+        before.unlink()
     shutil.rmtree(before, ignore_errors=True)
 
 

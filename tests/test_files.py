@@ -27,7 +27,12 @@ def test_gives_a_folder_its_name_or_leaves_what_was_there(tmp_path):
     with pytest.raises(StiltsError, match="cannot write: No such file"):
         place_folder(made, place)
     assert (place / "file").read_text() == "second"
-    assert [path.name for path in tmp_path.iterdir()] == ["place"]
+    (tmp_path / "link").symlink_to(place)
+    made.mkdir()
+    place_folder(made, tmp_path / "link")
+    assert (place / "file").read_text() == "second"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "place"]
+    assert not (tmp_path / "link").is_symlink()
 
 
 @pytest.mark.parametrize("name", ["pipe", "pipe.gz", "pipe.zst"])

@@ -27,6 +27,8 @@ def answer(study: StudyRecord) -> list[str]:
     """The paragraph, sentence by sentence."""
     gains = [entry for entry in study.entries if entry.gain is not None and not entry.control]
     sentences = _unfinished(study)
+    if not study.entries:
+        return [*sentences, "It has no table yet: that is made when all stages have had their turn."]
     if not gains:
         return [*sentences, "There is no gain to report: nothing has been scored both directly and after another task."]
     read = [entry for entry in gains if entry.verdict != UNLEARNED]
@@ -92,7 +94,7 @@ def _verdicts(study: StudyRecord, entries: Sequence[Entry]) -> list[str]:
     """What verdicts there are; without any, a description."""
     by_word = {word: [entry for entry in entries if entry.verdict == word] for word in (HELPED, HURT, EQUAL, UNCLEAR)}
     sentences = []
-    table = study.document.config.get("table") or {}
+    table = study.document.config.table
     for word in (HELPED, HURT):
         found = sorted(by_word[word], key=lambda entry: -abs(entry.gain or 0))
         if found:
@@ -100,15 +102,16 @@ def _verdicts(study: StudyRecord, entries: Sequence[Entry]) -> list[str]:
             more = f"; and {len(found) - MOST} more in the table" if len(found) > MOST else ""
             sentences += [f"{_count(len(found), 'transfer')} {word}: {named}{more}."]
     if by_word[EQUAL]:
-        within = f"{100 * float(table.get('equal_within') or 0):g} points"
-        sentences += [f"{_count(len(by_word[EQUAL]), 'transfer')} equal direct training within {within}."]
+        count, within = len(by_word[EQUAL]), 100 * (table.equal_within or 0)
+        equals = "equals" if count == 1 else "equal"
+        sentences += [f"{_count(count, 'transfer')} {equals} direct training within a margin of {within:g}."]
     if by_word[UNCLEAR]:
         if not (by_word[HELPED] or by_word[HURT]):
             sentences += ["None is shown to help or to hurt."]
         count, sizes = len(by_word[UNCLEAR]), _sizes(by_word[UNCLEAR])
         shows = "shows" if count == 1 else "show"
         sentences += [f"{_count(count, 'transfer')} {shows} no clear difference ({_gains(by_word[UNCLEAR])}){sizes}."]
-    if any(by_word.values()) and (family := FAMILIES.get(str(table.get("holm", "row")))):
+    if any(by_word.values()) and (family := FAMILIES.get(table.holm)):
         sentences += [f"Verdicts are corrected for having looked at several (Holm, over {family})."]
     described = [entry for entry in entries if not entry.verdict]
     return sentences + (_described(described) if described else [])
@@ -147,19 +150,18 @@ def _leaks(entries: Sequence[Entry]) -> list[str]:
 
 def _limits(study: StudyRecord, entries: Sequence[Entry]) -> list[str]:
     """What is not shown."""
-    config = study.document.config
-    table, trunk = config.get("table") or {}, config.get("trunk") or {}
-    name = last_name(str(trunk.get("name") or "this trunk"))
+    table, trunk = study.document.config.table, study.document.config.trunk.name
+    name = last_name(trunk) if trunk else "this one"
     claimed = [entry for entry in entries if entry.verdict in (HELPED, HURT)]
     open_elsewhere = [entry for entry in claimed if entry.elsewhere and _holds_zero(entry.elsewhere.interval)]
     said = [f"Not shown: what other trunks than {name}, other settings, sizes of data or targets would give"]
     if any(entry.verdict == UNCLEAR for entry in entries):
         said += ["that there is no effect where none is seen"]
-    languages = "" if table.get("nested") else "; intervals hold for the languages scored"
-    if not table.get("nested") and open_elsewhere:
+    languages = "" if table.nested else "; intervals hold for the languages scored"
+    if not table.nested and open_elsewhere:
         languages += f", and in other languages {len(open_elsewhere)} of the {len(claimed)} verdicts may be different"
     tail = f"{_listed(said)}{languages}."
-    return [tail, *([MINIATURE] if trunk.get("name") == "miniature" else [])]
+    return [tail, *([MINIATURE] if trunk == "miniature" else [])]
 
 
 def _gain(entry: Entry) -> str:

@@ -96,7 +96,8 @@ def bar(value: float, widest: float, width: float) -> tuple[float, float]:
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Round numbers from at most the low end to at least the high one."""
     if not high > low:
-        low, high = low - (abs(low) or 1.0) / 10, high + (abs(high) or 1.0) / 10
+        around = (abs(low) or 1.0) / 10
+        low, high = (low - around if low else low), high + around
     rough = (high - low) / most
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(step * size for step in STEPS if step * size >= rough * (1 - 1e-9))

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from adapter_stilts.encoder.composition import Fuse, fusion_name, fusions, parse
+from adapter_stilts.errors import ArtefactError
 from adapter_stilts.reports.page import (
     COUNT,
     PERCENT,
@@ -151,9 +152,22 @@ def _fused(records: Sequence[RunRecord]) -> Iterator[_Fused]:
         for fuse in fusions(parse(record.manifest.composition)):
             for task, splits in record.attention.get(fusion_name(fuse), {}).items():
                 for code, weights in (splits.get("test") or next(iter(splits.values()), {})).items():
-                    found.setdefault((task, fuse), {}).setdefault(code, []).append(np.asarray(weights, dtype=float))
+                    table = _table(weights, len(fuse.parts), record)
+                    found.setdefault((task, fuse), {}).setdefault(code, []).append(table)
     for (task, fuse), languages in found.items():
         yield _Fused(task, [*map(str, fuse.parts)], {code: np.mean(each, axis=0) for code, each in languages.items()})
+
+
+def _table(weights: object, sources: int, record: RunRecord) -> Any:
+    """Attention [L, A] as it was stored; ArtefactError where it is no such table."""
+    try:
+        table = np.asarray(weights, dtype=float)
+    except (ValueError, TypeError):
+        table = np.zeros(0)
+    if table.ndim != 2 or table.shape[1] != sources:
+        do = "remove the file and evaluate again with --overwrite"
+        raise ArtefactError("the stored attention is no table of layers", where=str(record.folder), do=do)
+    return table
 
 
 def _share(value: float) -> HeatCell:

@@ -59,7 +59,6 @@ class Table:
 
     name    of the file that has it alone
     folded  shown when it is asked for: the numbers of a chart
-    groups  row number -> what is said above that row, of it and those that follow
     notes   below it
     """
 
@@ -69,7 +68,6 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = ()
     folded: bool = False
-    groups: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

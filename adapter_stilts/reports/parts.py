@@ -30,10 +30,10 @@ def _study(study: StudyRecord) -> Part:
     for stage in document.stages:
         if stage.key in study.runs:
             runs.setdefault(stage.name, []).append(study.runs[stage.key])
-    seeds = document.config.get("seeds") or sorted({stage.seed for stage in document.stages})
-    trunk = (document.config.get("trunk") or {}).get("name", "")
+    seeds = document.config.seeds or sorted({stage.seed for stage in document.stages})
+    trunk = document.config.trunk.name
     facts = [
-        ("trunk", last_name(str(trunk)) if Path(str(trunk)).is_absolute() else str(trunk)),
+        ("trunk", last_name(trunk) if Path(trunk).is_absolute() else trunk),
         ("seeds", ", ".join(map(str, seeds))),
         ("stages", f"{study.done} of {len(document.stages)} done"),
     ]
@@ -86,12 +86,16 @@ def _scores(rows: Sequence[Result]) -> Section | None:
         read_with = ", ".join(f"{name} {value}" for name, value in row.settings.items() if name in READ_WITH)
         named = (row.task, row.language, family, script, row.split, row.metric, read_with)
         majority = row.notes.get("majority")
-        said = ", ".join(f"learned {task} in it" for task in row.notes.get("seen") or ())
+        said = ", ".join(f"learned {task} in it" for task in _texts(row.notes.get("seen")))
         cells.append((*named, row.n, row.score, *(row.interval or (None, None)), majority, said))
     notes = remarks(rows)
     table = Table("scores", "Every score with its 95 % interval over rows", columns, cells, notes)
     lead = "Validation rows chose the step that is kept, so that their score is optimistic for it."
     return Section("Scores", [*_heat(rows), table], [lead])
+
+
+def _texts(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _heat(rows: Sequence[Result]) -> list[Block]:

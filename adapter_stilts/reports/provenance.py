@@ -15,6 +15,7 @@ from adapter_stilts.config.places import last_name
 from adapter_stilts.reports.inside import Runs
 from adapter_stilts.reports.page import COUNT, MEGABYTES, SECONDS, Block, Cell, Column, Section, Table
 from adapter_stilts.reports.record import RunRecord, Stage, StudyRecord
+from adapter_stilts.sharing.manifest import Manifest
 
 HASH = 16  # of a hash that is shown: enough to tell it, and a table keeps its width
 
@@ -53,13 +54,14 @@ def study_provenance(study: StudyRecord, runs: Runs) -> Section:
     facts = [
         ("study", document.study),
         ("study.json, sha256", study.sha256),
-        ("seeds", ", ".join(map(str, document.config.get("seeds", ())))),
+        ("seeds", ", ".join(map(str, document.config.seeds))),
         *_trunks(runs),
         *_made_with(runs),
         ("to make it again", f"adapter-stilts replay {name} -o {name}-again"),
     ]
     blocks: list[Block] = [_facts("provenance", "What made it", facts), *_failed(document.stages), *_data(runs)]
-    blocks += [_settings(_without_places(document.config)), *_hashes(runs)]
+    config = _without_places(document.config.model_dump(mode="json", exclude_unset=True))
+    blocks += [_settings(config), *_hashes(runs)]
     return Section("Provenance", blocks)
 
 
@@ -78,12 +80,18 @@ def run_provenance(run: RunRecord, config: Mapping[str, Any]) -> Section:
         *(("leak", said) for said in manifest.leaks),
     ]
     if manifest.merge is None:
-        task = shlex.quote(manifest.task_file or manifest.task)
-        config_file = shlex.quote(f"{manifest.name}/config.yaml")
-        command = f"adapter-stilts train {task} --config {config_file} --data DIR --trunk TRUNK"
-        facts.append(("to make it again", command))
+        facts.append(("to make it again", _command(manifest)))
     blocks: list[Block] = [_facts("provenance", "What made it", facts), *_data(runs), _settings(config), *_hashes(runs)]
     return Section("Provenance", blocks)
+
+
+def _command(manifest: Manifest) -> str:
+    """How a trained run is trained again, with the words for what lies elsewhere on another machine in capitals."""
+    words = ["adapter-stilts", "train", manifest.task_file or manifest.task, "--config", f"{manifest.name}/config.yaml"]
+    for parent in manifest.parents:
+        words += ["--after", parent.name]
+    place = shlex.join(words) + (" --trunk DIR" if manifest.trunk.source == "folder" else "")
+    return place + (" --data DIR" if any(part.files for part in manifest.data) else "")
 
 
 def _facts(name: str, caption: str, facts: Iterable[tuple[str, str]]) -> Table:
@@ -161,18 +169,16 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return flat
 
 
-def _without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A study's configuration with the last names of its places."""
-    trunk = dict(config.get("trunk") or {})
-    if Path(str(trunk.get("name", ""))).is_absolute():
-        trunk["name"] = last_name(str(trunk["name"]))
-    data = [_source(str(source)) for source in config.get("data") or ()]
-    return {**config, "trunk": trunk, "data": data}
-
-
-def _source(source: str) -> str:
-    key, equals, place = source.partition("=")
-    return f"{key}={last_name(place)}" if equals else last_name(source)
+def _without_places(value: Any) -> Any:
+    """A study's configuration with the last names of its places: of "/a/b", and of "/a/b.tsv" in "train=/a/b.tsv"."""
+    if isinstance(value, Mapping):
+        return {key: _without_places(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_places(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    key, equals, place = value.rpartition("=")
+    return f"{key}{equals}{last_name(place)}" if Path(place).is_absolute() else value
 
 
 def _named(task: str) -> str:

@@ -24,6 +24,7 @@ from adapter_stilts.statistics.result import Result
 from adapter_stilts.studies.board import STUDY
 
 Interval = tuple[float, float]
+MOST = 1e12  # of a step or a value that can be drawn
 
 
 class Read(BaseModel):
@@ -34,7 +35,6 @@ class Read(BaseModel):
 
 class Elsewhere(Read):
     interval: Interval
-    p: float
 
 
 class OverControl(Read):
@@ -49,10 +49,8 @@ class Scores(Read):
 
     n: int
     score: float
-    spread: Interval | None = None
     gain: float | None = None
     interval: Interval | None = None
-    p: float | None = None
     p_holm: float | None = None
     by_language: Mapping[str, float] = {}
     gain_by_language: Mapping[str, float] = {}
@@ -120,9 +118,32 @@ class Stage(Read):
         return self.stage.removesuffix(f"-s{self.seed}")
 
 
+class Setting(BaseModel):
+    """A part of the study's configuration, with all that it says besides."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Trunk(Setting):
+    name: str = ""
+
+
+class TableOptions(Setting):
+    holm: str = "row"
+    nested: bool = False
+    equal_within: float | None = None
+
+
+class Config(Setting):
+    trunk: Trunk = Trunk()
+    table: TableOptions = TableOptions()
+    seeds: tuple[Any, ...] = ()
+    data: tuple[str, ...] = ()
+
+
 class Document(Read):
     study: str
-    config: Mapping[str, Any] = {}
+    config: Config = Config()
     stages: tuple[Stage, ...]
     entries: tuple[Entry, ...] = ()
     means: tuple[Mean, ...] = ()
@@ -156,7 +177,8 @@ class RunRecord:
 
     def points(self, name: str) -> list[tuple[float, float]]:
         """A number of the course by its step."""
-        return [(row["step"], float(row[name])) for row in self.course if isinstance(row.get(name), float | int)]
+        found = [(row["step"], row[name]) for row in self.course if isinstance(row.get(name), float | int)]
+        return [(step, float(value)) for step, value in found if abs(step) < MOST and abs(value) < MOST]
 
     @cached_property
     def attention(self) -> dict[str, Any]:

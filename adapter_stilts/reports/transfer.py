@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from adapter_stilts.reports.page import (
     COUNT,
@@ -184,9 +184,8 @@ def _means(study: StudyRecord) -> Iterator[Table]:
         yield Table("means", "Means over targets, with and without retrieval", columns, rows, notes)
 
 
-def _bars(target: str, arms: Sequence[Entry], direct: object) -> Bars:
+def _bars(target: str, arms: Sequence[Entry], scores: Mapping[str, float]) -> Bars:
     """Languages down, grouped by family, and an arm a column."""
-    scores = direct if isinstance(direct, dict) else {}
     codes = dict.fromkeys(code for entry in arms for code in entry.gain_by_language)
     families: dict[str, list[tuple[Language, str]]] = {}
     for code in codes:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.errors import ArtefactError, MissingError, StudyFailed, UsageError
@@ -28,7 +28,46 @@ from adapter_stilts.studies.run import run
 
 EQUAL, DIFFERS, UNKNOWN = "equal", "differs", "not comparable"
 CONDITIONS = ("versions", "device")  # what a stage was made with, which decides nothing by itself
-ENTRY = ("intermediate", "how", "target")
+HASHES = ("trunk", "weights", "data")
+
+
+class Stage(BaseModel):
+    """A stage as study.json has it; None where it is of a version that did not keep that."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    key: str
+    work: str
+    state: str
+    error: str = ""
+    folder: str = ""
+    trunk: str | None = None
+    weights: dict[str, str] | None = None
+    data: dict[str, str] | None = None
+    versions: dict[str, str] | None = None
+    device: str | None = None
+    rows: list[tuple[str, ...]] = []
+    scores: list[float | None] | None = None
+
+
+class Entry(BaseModel):
+    """A cell of the table."""
+
+    intermediate: str
+    how: str
+    target: str
+    score: float | None = None
+    gain: float | None = None
+    verdict: str | None = None
+
+
+class Record(BaseModel):
+    """A study.json."""
+
+    config: dict[str, Any]
+    stages: list[Stage]
+    entries: list[Entry] = []
 
 
 def replay(
@@ -51,17 +90,20 @@ def replay(
     """
     path = manifest / STUDY if manifest.is_dir() else manifest
     recorded = _read(path)
-    config = chosen(_config(recorded, path), trunk, data)
+    config = chosen(_config(recorded.config, path), trunk, data)
     out = out or HOME / f"{config.name}-again"
     if out.resolve() == path.parent.resolve():
         what = "a study cannot be made again in its own folder"
         raise UsageError(what, where=str(out), do="name another folder with -o")
     again = run(config, out, jobs=jobs, report=report).document
-    stages = _compared(recorded["stages"], again["stages"], (path.parent, out))
+    now = Record.model_validate(again)
+    by_key, by_name = ({getattr(stage, name): stage for stage in now.stages} for name in ("key", "stage"))
+    folders = path.parent, out
+    # settings that have another meaning now make another key
+    stages = [_stage(stage, by_key.get(stage.key) or by_name.get(stage.stage), folders) for stage in recorded.stages]
     counts = {state: sum(stage["state"] == state for stage in stages) for state in (EQUAL, DIFFERS, UNKNOWN)}
-    differing = counts[DIFFERS] + counts[UNKNOWN]
-    said = {"study": config.name, "manifest": str(path), "out": str(out), "equal": not differing, "counts": counts}
-    return {**said, "stages": stages, "entries": _entries(recorded, again), "failed": again["failed"]}
+    said = {"study": config.name, "manifest": str(path), "out": str(out), "equal": counts[EQUAL] == len(stages)}
+    return {**said, "counts": counts, "stages": stages, "entries": list(_entries(recorded.entries, now.entries))}
 
 
 def difference(document: Mapping[str, Any]) -> StudyFailed:
@@ -72,23 +114,19 @@ def difference(document: Mapping[str, Any]) -> StudyFailed:
     return StudyFailed(what, where=document["out"], do="compare versions, device, trunk and data, which are told above")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Record:
     if not path.is_file():
         raise MissingError(f"there is no {STUDY}", where=str(path), do=f"name a study's folder or its {STUDY}")
     try:
-        document = from_json(read_bytes(path))
-        if not all(isinstance(stage["key"] + stage["state"], str) for stage in document["stages"]):
-            raise ValueError
-        document["config"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Record.model_validate(from_json(read_bytes(path)))
+    except (OSError, ValueError) as error:
         do = "name the one that `adapter-stilts study` has written"
         raise ArtefactError(f"{STUDY} is damaged, or no record of a study", where=str(path), do=do) from error
-    return dict(document)
 
 
 def _config(recorded: Mapping[str, Any], path: Path) -> StudyConfig:
     try:
-        return StudyConfig.model_validate(recorded["config"])
+        return StudyConfig.model_validate(recorded)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
@@ -96,24 +134,14 @@ def _config(recorded: Mapping[str, Any], path: Path) -> StudyConfig:
         raise ArtefactError(what, where=str(path), do="replay it with the version that it names") from error
 
 
-def _compared(
-    recorded: Sequence[Mapping[str, Any]], again: Sequence[Mapping[str, Any]], folders: tuple[Path, Path]
-) -> list[dict[str, Any]]:
-    """Stage by stage, in the order of the record; a stage is known by its key, and where settings have another meaning
-    now by its name."""
-    by_key, by_name = ({stage[name]: stage for stage in again} for name in ("key", "stage"))
-    return [_stage(stage, by_key.get(stage["key"]) or by_name.get(stage.get("stage")), folders) for stage in recorded]
-
-
-def _stage(recorded: Mapping[str, Any], again: Mapping[str, Any] | None, folders: tuple[Path, Path]) -> dict[str, Any]:
-    row = {"stage": recorded.get("stage", ""), "work": recorded.get("work", ""), "key": recorded["key"]}
+def _stage(recorded: Stage, again: Stage | None, folders: tuple[Path, Path]) -> dict[str, Any]:
+    """How one stage compares: its state, and what is not as it was."""
+    row = {"stage": recorded.stage, "work": recorded.work, "key": recorded.key}
     if again is None:
         return {**row, "state": DIFFERS, "differences": [_told("stage", "there", "not there")]}
-    states = recorded["state"], again["state"]
-    if states != ("done", "done"):
-        said = again.get("error") or states[1]
-        state = UNKNOWN if states[1] == "done" else DIFFERS
-        return {**row, "state": state, "differences": [_told("state", states[0], said)]}
+    if (recorded.state, again.state) != ("done", "done"):
+        state = UNKNOWN if again.state == "done" else DIFFERS
+        return {**row, "state": state, "differences": [_told("state", recorded.state, again.error or again.state)]}
     before, now = (_evidence(stage, folder) for stage, folder in zip((recorded, again), folders, strict=True))
     differences = list(_differences(before, now))
     deciding = [one for one in differences if one["what"].partition(" ")[0] not in CONDITIONS]
@@ -121,52 +149,42 @@ def _stage(recorded: Mapping[str, Any], again: Mapping[str, Any] | None, folders
     return {**row, "state": DIFFERS if deciding else EQUAL if known else UNKNOWN, "differences": differences}
 
 
-def _evidence(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _evidence(stage: Stage, folder: Path) -> dict[str, Any]:
     """What study.json says of a stage, or, where that is of an older version, the run itself."""
-    named = {name: record[name] for name in ("trunk", "weights", "data", *CONDITIONS) if name in record}
-    run = folder / "runs" / Path(str(record.get("folder", ""))).name
-    if record.get("work") == "train":
-        there = "weights" in named or not (run / MANIFEST).is_file()
-        return named if there else of_training(read_manifest(run))
-    keys = [tuple(key) for key in record.get("rows", ())]
-    scores = record.get("scores")
+    kept = {name: value for name in (*HASHES, *CONDITIONS) if (value := getattr(stage, name)) is not None}
+    run = folder / "runs" / Path(stage.folder).name
+    if stage.work == "train":
+        return kept if "weights" in kept or not (run / MANIFEST).is_file() else of_training(read_manifest(run))
+    scores = stage.scores
     if scores is None and run.is_dir():
-        there_now = {row.key: row.score for row in read_results(run)}
-        scores = [there_now.get(key) for key in keys]
-    if scores is None:
-        return named
-    return {**named, "scores": dict(zip(keys, scores, strict=True))}
+        there = {row.key: row.score for row in read_results(run)}
+        scores = [there.get(key) for key in stage.rows]
+    return kept if scores is None else {**kept, "scores": dict(zip(stage.rows, scores, strict=False))}
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What is not as it was; of hashes, versions and scores each by its name."""
-    for name in before:
-        one, other = before[name], now.get(name)
+    for name, one in before.items():
+        other = now.get(name)
         if not isinstance(one, Mapping) or not isinstance(other, Mapping):
             if one != other:
                 yield _told(name, one, other)
             continue
         for part in dict.fromkeys([*one, *other]):
             if one.get(part) != other.get(part):
-                # a score by its key without the settings
-                label = " ".join(map(str, part[:-1])) if isinstance(part, tuple) else part
+                label = " ".join(part[:-1]) if isinstance(part, tuple) else part  # a score's key, without settings
                 yield _told(f"{name} {label}", one.get(part), other.get(part))
 
 
-def _entries(recorded: Mapping[str, Any], again: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _entries(recorded: Sequence[Entry], again: Sequence[Entry]) -> Iterator[dict[str, Any]]:
     """The rows of the table whose score, gain or verdict is another."""
-    before, now = (
-        {tuple(entry[name] for name in ENTRY): entry for entry in document.get("entries", ())}
-        for document in (recorded, again)
-    )
-    told = ("score", "gain", "verdict")
-    rows = []
-    for key, entry in before.items():
-        other = now.get(key, {})
-        if any(entry.get(name) != other.get(name) for name in told):
-            both = {name: [entry.get(name), other.get(name)] for name in told}
-            rows.append({**dict(zip(ENTRY, key, strict=True)), **both})
-    return rows
+    now = {(entry.intermediate, entry.how, entry.target): entry for entry in again}
+    for entry in recorded:
+        other = now.get((entry.intermediate, entry.how, entry.target))
+        if entry != other:
+            told = ("score", "gain", "verdict")
+            both = {name: [getattr(entry, name), getattr(other, name, None)] for name in told}
+            yield {"intermediate": entry.intermediate, "how": entry.how, "target": entry.target, **both}
 
 
 def _told(what: str, recorded: object, now: object) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def made_up():
             entry("nli", "read", "tatoeba", -0.0333, "hurt"),
         ]
         config = {"name": "example", "trunk": {"name": "/home/me/xlm-r"}, "seeds": [1, 2, 3, 4, 5]}
-        config |= {"table": {"holm": "all", "equal_within": 0.01, "nested": False}, "data": ["/home/me/data"]}
+        config |= {"table": {"holm": "all", "equal_within": 0.01, "nested": False}}
+        config |= {"data": ["/home/me/data", "train=/home/me/rows.tsv"]}
         stages = [
             {
                 "stage": "nli-s1",

@@ -27,7 +27,7 @@ def test_opens_with_n_seeds_intervals_and_the_smallest_effect(written):
     assert "2 transfers hurt: qa, sequential, on xnli -4.2 points" in said
     assert "1 transfer shows no clear difference (+0.4 points, 95 % interval -0.6 to +1.4)" in said
     assert "seen eight times in ten is 1.5 points" in said
-    assert "1 transfer equal direct training within 1 points" in said
+    assert "1 transfer equals direct training within a margin of 1." in said
     assert "other trunks than xlm-r" in said
     assert "in other languages 3 of the 3 verdicts may be different" in said
 
@@ -64,6 +64,7 @@ def test_says_what_a_study_lacks(written):
     stages = [{**stage, "state": "failed", "error": "out of memory"}]
     text = written(stages=stages, entries=[])
     assert "This study is not complete: 0 of 1 stages are done (1 failed)." in answer(text)
+    assert "It has no table yet" in answer(text)
     assert "out of memory" in text
     assert "What transfers" not in text
 
@@ -80,6 +81,7 @@ def test_is_one_file_that_asks_for_nothing(written, page):
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "style=" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
     assert "/home/me" not in text
+    assert "[data, train=rows.tsv]" in text
 
 
 def test_reads_in_the_dark_on_paper_and_aloud(written, page):
