@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -94,7 +95,7 @@ def _described(choice: Choice) -> str:
 
 
 def _advice(work: Work, needed: float, most: float) -> str:
-    ways = [f"--limit-gb {needed:.1f} or more"]
+    ways = [f"--limit-gb {math.ceil(100 * needed) / 100:g} or more"]
     length = work.length
     while length > 16:
         length //= 2
