@@ -96,7 +96,8 @@ def test_checkpointing_keeps_the_input_of_each_layer():
 def test_tells_the_causes_of_large():
     work = Work(LARGE, tokens=1024, length=128, data=100_000)
     parts = memory(work)
-    assert {"libraries", "trunk", "rows", "embeddings", "trained", "activations", "workspace", "logits", "operators"} == set(parts)
+    causes = {"libraries", "trunk", "rows", "embeddings", "trained", "activations", "workspace", "logits", "operators"}
+    assert causes == set(parts)
     assert parts["trunk"] == pytest.approx(24 * 12_596_224 * 2, rel=0.01)
     assert peak(replace(work, checkpointing=True)) < peak(work) < peak(replace(work, precision="fp32"))
     assert peak(replace(work, lowest=12)) < peak(work)
