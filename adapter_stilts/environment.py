@@ -9,12 +9,13 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from adapter_stilts.errors import UsageError
 
+SPINS = "10000"  # some 20 microseconds: what waking a thread takes
 SHAPES_KEPT = "32"  # more than a layer needs, forth and back
 RUNS = Path("runs")  # where runs, vectors and rows lie unless told otherwise
 NATIVE_HALF = {"amx_bf16", "avx512_bf16"}  # processor flags that make bf16 products faster than float32
@@ -70,6 +71,16 @@ def bound_operator_caches() -> None:
     """
     for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
         os.environ.setdefault(name, SHAPES_KEPT)
+
+
+def patient_threads(environment: MutableMapping[str, str]) -> None:
+    """Have threads that wait for each other sleep soon; for before PyTorch is imported. What a person has set stays.
+
+    By default they spin for milliseconds, on cores that others could use: two threads beside a busy process take two
+    and a half times the processor time of two that sleep, and twice as long.
+    """
+    if "OMP_WAIT_POLICY" not in environment:
+        environment.setdefault("GOMP_SPINCOUNT", SPINS)
 
 
 def give_back_memory() -> None:

@@ -20,7 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from adapter_stilts import __version__
-from adapter_stilts.environment import check_launch
+from adapter_stilts.environment import check_launch, patient_threads
 from adapter_stilts.errors import ArtefactError, DoesNotFit, Interrupted, StiltsError, TaskDataError, UsageError
 from adapter_stilts.files import NO_SPACE
 
@@ -211,6 +211,7 @@ def start(
       adapter-stilts demo
     """
     quiet_libraries(os.environ)
+    patient_threads(os.environ)
     check_launch(os.environ)
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())

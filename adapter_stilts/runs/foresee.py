@@ -29,6 +29,7 @@ from adapter_stilts.reporting import Reporter
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.usual import usual_epochs
 
+CROWDED = 1.25  # processes a core
 FILLED = 0.5  # of the longest row, where nothing is said of the others
 RATES = "rates.json"
 
@@ -99,6 +100,8 @@ def foresee(
     made, times = (choice.work, choice.accumulation) if choice else (work, accumulation)
     steps = _steps(config, rows, made.tokens * times)
     measured = _measured(made, times) if probe else None
+    if probe and (load := os.getloadavg()[0]) > CROWDED * (cores := os.cpu_count() or 1):
+        report.say(f"this machine is crowded ({load:.1f} processes want its {cores} cores): alone it would be faster")
     rate = measured["operations"] if measured else _known_rate(made)
     mean = min(rows.mean or FILLED * made.length, made.length)
     step = operations(made, mean) * times
