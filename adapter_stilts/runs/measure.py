@@ -44,6 +44,7 @@ from adapter_stilts.training.plan import Prepare, Validation, feature_data, mask
 
 MASKED = 0.15  # of the tokens of a text, when masked language modelling is scored
 Model = TaskModel | JointModel
+Features = Mapping[str, Sequence[Sequence[Feature]]]  # of validation rows, by task, as its `validation` has them
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,23 @@ class Predicted:
 
 
 def measure(
-    model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None, report: bool = False
+    model: TaskModel,
+    task: Task,
+    loaded: Loaded,
+    reading: Reading,
+    folder: Path | None,
+    report: bool = False,
+    features: Sequence[Feature] = (),
 ) -> list[Result]:
     """Rows for every metric of the task on one language.
 
     Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need,
     fusion/attention.json; reports/ where it is asked for and the format has one.
+
+    features  the examples as tokens, where they are made already
     """
     origin, options = loaded.origin, Options(loaded.origin.language, rule=task.rule)
-    features: list[Feature] = []
+    features = list(features)
     answers: list[dict[str, Any]] | None = [] if report and task.format.reports else None
     scored, predictions, lost, attention = _scored(model, task, loaded.examples, reading, options, features, answers)
     if attention and folder is not None:
@@ -113,19 +122,35 @@ def predict_only(model: TaskModel, task: Task, loaded: Loaded, reading: Reading,
     return Predicted(*what, data=data_of(loaded))
 
 
-def selector(config: RunConfig, data: Sequence[TaskData], trunk: Trunk) -> Callable[[Model], Validation] | None:
-    """The score of a model as it stands, of several tasks one each; None where no task has validation rows.
+def validation_features(config: RunConfig, data: Sequence[TaskData], trunk: Trunk) -> Features:
+    """All validation rows as tokens; none of tasks that make them anew for every score."""
+    features: dict[str, list[list[Feature]]] = {}
+    for rows in data:
+        reading = _validation_reading(config, rows, HEAD)
+        every = [[] if _anew(rows.task) else loaded.examples for loaded in rows.validation]
+        features[rows.task.name] = [_features(trunk, rows.task, examples, reading) for examples in every]
+    return features
 
-    Rows are made tokens at once, where scoring them again and again takes the same ones.
-    """
+
+def selector(
+    config: RunConfig, data: Sequence[TaskData], trunk: Trunk, features: Features
+) -> Callable[[Model], Validation] | None:
+    """The score of a model as it stands, of several tasks one each; None where no task has validation rows."""
     wanted, seeds = config.training.validation_rows, Seeds(config.training.seed)
     scores: dict[str, list[Callable[[TaskModel], float]]] = {}
     for of_task in (of_task for of_task in data if of_task.validation):
         rows = None if wanted is None else -(-wanted // len(of_task.validation))
         reading = _validation_reading(config, of_task, HEAD)
-        chosen = [(subset(loaded.examples, rows, seeds), loaded.origin.language) for loaded in of_task.validation]
         scores[of_task.task.name] = [
-            validation_score(of_task.task, examples, reading, language, trunk) for examples, language in chosen
+            validation_score(
+                of_task.task,
+                chosen := subset(loaded.examples, rows, seeds),
+                reading,
+                loaded.origin.language,
+                trunk,
+                made if len(chosen) == len(loaded.examples) else (),
+            )
+            for loaded, made in zip(of_task.validation, features[of_task.task.name], strict=True)
         ]
 
     def validate(model: Model) -> Validation:
@@ -136,24 +161,40 @@ def selector(config: RunConfig, data: Sequence[TaskData], trunk: Trunk) -> Calla
     return validate if scores else None
 
 
-def validation_rows(model: Model, config: RunConfig, data: Sequence[TaskData], folder: Path) -> list[Result]:
+def validation_rows(
+    model: Model, config: RunConfig, data: Sequence[TaskData], folder: Path, features: Features
+) -> list[Result]:
     """Rows for every task on all of its validation split, language by language."""
     results: list[Result] = []
     for rows in data:
         name = rows.task.name
         reader, head = (model.tasks[name], name) if isinstance(model, JointModel) else (model, HEAD)
-        for loaded in rows.validation:
-            results += measure(reader, rows.task, loaded, _validation_reading(config, rows, head), folder)
+        for loaded, made in zip(rows.validation, features[name], strict=True):
+            reading = _validation_reading(config, rows, head)
+            results += measure(reader, rows.task, loaded, reading, folder, features=made)
     return results
 
 
 def validation_score(
-    task: Task, examples: Sequence[Example], reading: Reading, language: str, trunk: Trunk
+    task: Task,
+    examples: Sequence[Example],
+    reading: Reading,
+    language: str,
+    trunk: Trunk,
+    made: Sequence[Feature] = (),
 ) -> Callable[[TaskModel], float]:
-    """A function for the training loop: the headline metric on validation rows of a language; higher is better."""
+    """A function for the training loop: the headline metric on validation rows of a language; higher is better.
+
+    made  the examples as tokens, where they are made already
+    """
     options = Options(language or task.train_language, rule=task.rule, intervals=False)
-    features = [] if task.format.ranking or task.format.masked else _features(trunk, task, examples, reading)
+    features = list(made) or ([] if _anew(task) else _features(trunk, task, examples, reading))
     return lambda model: _scored(model, task, examples, reading, options, features)[0].value
+
+
+def _anew(task: Task) -> bool:
+    """Whether rows are made tokens for every score: others each time, or with what they are ranked against."""
+    return task.format.ranking or task.format.masked
 
 
 def masking_of(format: Format[Any], trunk: Trunk, rate: float = MASKED) -> Prepare | None:

@@ -23,7 +23,7 @@ from adapter_stilts.reporting import Reporter, Silent
 from adapter_stilts.runs.build import keep_lower_layers, new_model
 from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of
 from adapter_stilts.runs.language_stacks import with_facts
-from adapter_stilts.runs.measure import Model, selector, validation_rows
+from adapter_stilts.runs.measure import Features, Model, selector, validation_features, validation_rows
 from adapter_stilts.runs.prepare import Prepared, prepare
 from adapter_stilts.runs.record import Planned, Trained, decided, manifest_of, parts_of, trained, write_config
 from adapter_stilts.runs.results import write_results
@@ -75,7 +75,8 @@ def train(
     if not prepared.processes.main:  # train beside the first process, which alone writes and speaks
         number = int(prepared.processes.from_main(0))
         if prepared.trains and number != REFUSED and STATES[number] != "done":
-            _train(prepared, model, folder, resume=resume and STATES[number] == "resumable", report=Silent())
+            features = validation_features(prepared.config, prepared.data, prepared.trunk)
+            _train(prepared, model, folder, features, resume=STATES[number] == "resumable" and resume, report=Silent())
         return None
     with ExitStack() as held:
         state = _enter(held, prepared, folder, overwrite)
@@ -139,10 +140,11 @@ def _done(folder: Path, report: Reporter) -> Trained:
 def _run(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report: Reporter) -> None:
     started = time.perf_counter()
     parts = _parts(prepared, model, report)
-    outcome = _train(prepared, model, folder, resume=resume, report=report)
+    features = validation_features(prepared.config, prepared.data, prepared.trunk) if prepared.trains else {}
+    outcome = _train(prepared, model, folder, features, resume=resume, report=report)
     hashes = save_parts(folder, parts_of(prepared, model))
     # an untrained head has no score
-    rows = validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []
+    rows = validation_rows(model, prepared.config, prepared.data, folder, features) if prepared.trains else []
     learned, seconds = learned_of(rows), time.perf_counter() - started
     facts = (prepared, folder, parts, hashes, outcome, learned)
     manifest = manifest_of(*facts, seconds=seconds, from_layer=model.encoder.untouched)
@@ -169,11 +171,13 @@ def _model(prepared: Prepared, report: Reporter) -> Model:
     return model
 
 
-def _train(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report: Reporter) -> Outcome:
+def _train(
+    prepared: Prepared, model: Model, folder: Path, features: Features, *, resume: bool, report: Reporter
+) -> Outcome:
     if not prepared.trains:
         write_bytes(folder / "metrics.jsonl", b"")
         return Outcome(0, 0, None, None, (), 0.0, "control")
-    validate = selector(prepared.config, prepared.data, prepared.trunk)
+    validate = selector(prepared.config, prepared.data, prepared.trunk, features)
     prepared.trunk.release_tokenizer()
     if validate is None:
         report.say("no validation rows: the weights of the last step are kept")
