@@ -22,6 +22,7 @@ from adapter_stilts.planning.parameters import adapter_parameters, changed, head
 LIBRARIES = 400 * 10**6  # Python with torch, transformers and the rest imported
 CUDA = 500 * 10**6  # the context of a card, which no allocator counts
 PER_PIECE = 1150  # of the tokenizer's vocabulary, while texts become tokens
+AT_ONCE = 70 * 10**6  # texts on their way through it
 PER_TOKEN = 40  # of the rows: a number in a tuple
 PER_DIMENSION = 10**5  # of the stream: what PyTorch keeps for the shapes of the last batches
 COPIES = 5  # of what trains, in float32: itself, its gradient, two moments, the best so far
@@ -122,7 +123,7 @@ def memory(work: Work) -> dict[str, int]:
     """Bytes by cause at the peak. On a CPU the texts become tokens first, and the tokenizer is let go of before the
     first step; where that is the peak, the rest counts for nothing."""
     begun = {"libraries": LIBRARIES if work.device == "cpu" else CUDA, "trunk": _trunk(work), "rows": _rows(work)}
-    ahead = {**begun, "tokenizer": PER_PIECE * work.trunk.vocab_size if work.device == "cpu" else 0}
+    ahead = {**begun, "tokenizer": _tokenizer(work)}
     pass_ = {**begun, "embeddings": _embeddings(work), "trained": _trained(work), **_batch(work)}
     pass_["operators"] = PER_DIMENSION * work.trunk.hidden_size if work.device == "cpu" else 0
     chosen = max(ahead, pass_, key=lambda parts: sum(parts.values()))
@@ -152,6 +153,10 @@ def usual_pieces(tokens: int) -> int:
     """How many different ones so many tokens of running text have, by Heaps' law with the constants of English and
     Korean news under XLM-R's vocabulary."""
     return round(20 * math.sqrt(tokens))
+
+
+def _tokenizer(work: Work) -> float:
+    return PER_PIECE * work.trunk.vocab_size + AT_ONCE if work.tokenizing else 0.0
 
 
 def _rows(work: Work) -> float:

@@ -379,9 +379,9 @@ def test_takes_a_hub_trunk_from_the_cache_without_the_network(
 
 
 def test_chooses_bf16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> None:
-    monkeypatch.setattr("adapter_stilts.encoder.trunk.precision._processor_flags", lambda: frozenset({"avx512_bf16"}))
+    monkeypatch.setattr("adapter_stilts.encoder.trunk.precision.processor_flags", lambda: frozenset({"avx512_bf16"}))
     assert load(tiny_folder, precision="auto").precision == "bf16"
-    monkeypatch.setattr("adapter_stilts.encoder.trunk.precision._processor_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr("adapter_stilts.encoder.trunk.precision.processor_flags", lambda: frozenset({"avx2"}))
     assert load(tiny_folder, precision="auto").precision == "fp32"
 
 
