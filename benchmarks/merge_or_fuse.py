@@ -25,7 +25,7 @@ import adapter_stilts as stilts
 from adapter_stilts.runs.results import read_results
 
 NAME = "merge_or_fuse"
-ALONE, METHODS = ("nli", "qa", "pos"), ("average", "ties", "dare_ties")
+ALONE, METHODS = ("nli", "pos"), ("average", "ties", "dare_ties")
 TARGETS = ("snli", "ner")
 
 
@@ -46,7 +46,7 @@ def main() -> None:
 def trained(folders: dict[str, Path], seconds: dict[str, float], seed: int) -> Iterator[dict[str, Any]]:
     """Scores of the targets, with bytes of what a run adds and the seconds its target's training took."""
     for target in TARGETS:
-        arms = {"direct": "direct", "joint": "sequential-joint", "fused": "fuse-three", "merged": "merge-three"}
+        arms = {"direct": "direct", "joint": "sequential-joint", "fused": "fuse-both", "merged": "merge-both"}
         arms |= {f"after {name}": f"sequential-{name}" for name in ALONE}
         for arm, name in arms.items():
             stage = f"{target}-{name}-s{seed}"
@@ -63,7 +63,7 @@ def retrieved(asked: Any, folders: dict[str, Path], seed: int) -> Iterator[dict[
     """Tatoeba with each run as it is; merges are made under the study's folder."""
     runs: dict[str, Any] = {f"after {name}": folders[f"{name}-s{seed}"] for name in ALONE}
     runs |= {"joint": folders[f"joint-s{seed}"]}
-    runs |= {f"fused under {target}": folders[f"{target}-fuse-three-s{seed}"] for target in TARGETS}
+    runs |= {f"fused under {target}": folders[f"{target}-fuse-both-s{seed}"] for target in TARGETS}
     for method in METHODS:
         start, out = time.monotonic(), asked.study / "merges" / f"{method}-s{seed}"
         parts = [runs[f"after {name}"] for name in ALONE]
