@@ -58,8 +58,11 @@ def peak_memory(device: str) -> int:
 
     if device.startswith("cuda"):
         return int(torch.cuda.max_memory_allocated())
+    status = Path("/proc/self/status")  # getrusage's peak begins with that of the process that started this one
+    lines = status.read_text(encoding="ascii", errors="replace").split("\n") if status.is_file() else []
+    own = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
+    return own or int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def bound_operator_caches() -> None:

@@ -1,6 +1,8 @@
 """What is set before libraries read it, and what is told of memory."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -29,6 +31,16 @@ def test_memory_is_the_least_of_machine_and_limits(monkeypatch):
     assert 1e8 < machine <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     monkeypatch.setattr(facts.resource, "getrlimit", lambda which: (10**9, 10**9))
     assert facts.memory_there_is() == min(machine, 10**9)
+
+
+def test_peak_memory_is_that_of_the_process_alone():
+    held = bytearray(400 * 10**6)
+    held[:: 4096] = bytes(len(held[:: 4096]))
+    code = "from adapter_stilts.environment import peak_memory; print(peak_memory('cpu'))"
+    found = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert facts.peak_memory("cpu") > 400 * 10**6 > 0
+    assert found < 350 * 10**6
+    assert len(held) == 400 * 10**6
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
