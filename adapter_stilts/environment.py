@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adapter_stilts.errors import UsageError
 
-SPINS = "10000"  # some 20 microseconds: what waking a thread takes
+SPINS = "10000"  # of 0, this and the default, measured on crowded cores alone
 SHAPES_KEPT = "32"  # more than a layer needs, forth and back
 RUNS = Path("runs")  # where runs, vectors and rows lie unless told otherwise
 NATIVE_HALF = {"amx_bf16", "avx512_bf16"}  # processor flags that make bf16 products faster than float32

@@ -20,7 +20,7 @@ from adapter_stilts.encoder.trunk.config import TrunkConfig
 from adapter_stilts.planning.parameters import adapter_parameters, changed, head_parameters, layer_parameters
 
 LIBRARIES = 400 * 10**6  # Python with torch, transformers and the rest imported
-CUDA = 500 * 10**6  # the context of a card, which no allocator counts
+CUDA = 500 * 10**6  # the context of a card, which no allocator counts; not measured
 PER_PIECE = 1150  # of the tokenizer's vocabulary, while texts become tokens
 AT_ONCE = 70 * 10**6  # texts on their way through it
 PER_TOKEN = 40  # of the rows: a number in a tuple
@@ -150,8 +150,7 @@ def _embeddings(work: Work) -> float:
 
 
 def usual_pieces(tokens: int) -> int:
-    """How many different ones so many tokens of running text have, by Heaps' law with the constants of English and
-    Korean news under XLM-R's vocabulary."""
+    """How many different ones so many tokens of running text have: Heaps' law with constants that are guessed."""
     return round(20 * math.sqrt(tokens))
 
 
@@ -174,7 +173,7 @@ def _trained(work: Work) -> float:
 
 def _batch(work: Work) -> dict[str, float]:
     """What one batch keeps for the backward pass, what passes by while it is computed, and its logits."""
-    slack = SLACK if work.device == "cpu" else 1.1
+    slack = SLACK if work.device == "cpu" else 1.1  # of a card: not measured
     passing = slack * _passing(work)
     logits = work.tokens * (0.15 * work.trunk.vocab_size if work.masked else work.outputs) * 4 * 3
     if not work.training:

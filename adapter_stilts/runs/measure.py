@@ -22,6 +22,7 @@ from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.evaluation.predict import predict
 from adapter_stilts.formats.base import Cut, Example, Format, Rules
 from adapter_stilts.metrics.base import Options, Score, metrics
+from adapter_stilts.planning.memory import VALIDATED
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.material import subset
 from adapter_stilts.runs.ranking import own_score
@@ -234,7 +235,7 @@ def masked_score(model: TaskModel, examples: Sequence[Example], reading: Reading
 
 def _validation_reading(config: RunConfig, data: TaskData, head: str) -> Reading:
     training, protocol = config.training, config.evaluation.protocol
-    return Reading(data.labels, data.max_length, 4 * training.token_budget, protocol, training.seed, head)
+    return Reading(data.labels, data.max_length, VALIDATED * training.token_budget, protocol, training.seed, head)
 
 
 def _settings(model: TaskModel, task: Task, reading: Reading) -> dict[str, Any]:
