@@ -108,6 +108,10 @@ class LibraryParts(AdapterParts):
         self.put(f"encoder.layer.{layer}.{place}", module)
         self._sites[layer, site] = LibraryChange(module)
 
+    @property
+    def lowest(self) -> int:
+        return 0  # the library's prefixes do not say which layers they are for
+
     def prefixes(self, batch: int) -> Mapping[int, Prefix]:
         module: Any = self.at(PREFIX)
         if module is None:
