@@ -217,7 +217,7 @@ class Sampler(Section):
     """--how joint: the task of each step, by jiant's samplers; n is a task's number of training rows.
 
     name         proportional (p ~ n), uniform, temperature (p ~ min(n, cap)^(1/temperature)), capped (p ~ min(n, cap))
-                 or weights (p ~ weights)
+                 or fixed (p ~ weights)
     temperature  1 is proportional; the higher, the more even
     cap          rows of a task that count at most; None: all
     weights      task -> its weight; any positive numbers

@@ -39,7 +39,7 @@ def baked_weights(encoder: AdapterEncoder, beside: frozenset[str] = frozenset())
     Raises UsageError for a kind that changes no weights, and for a trunk that is not held in fp32.
     """
     if reason := unbakeable(encoder.active_kinds(), beside):
-        raise UsageError(reason, do="bake adapters of the kinds lora, rslora, dora, vera and ia3")
+        raise UsageError(reason, do="bake adapters of the kinds lora, rslora, dora, vera, ia3 and ia3_ff")
     if encoder.trunk.precision != "fp32":
         what = f"the trunk is held in {encoder.trunk.precision}, and weights are baked in float32"
         raise UsageError(what, where="trunk.precision", do="load it in fp32")

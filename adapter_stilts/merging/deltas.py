@@ -1,7 +1,7 @@
 """What an adapter's tensors mean as a change of the trunk, kind by kind: the space in which merging is arithmetic.
 
     lora       at a projection, the matrix (alpha / r) B A, of rslora (alpha / sqrt(r)) B A; A and B apart mean nothing
-    ia3        at a projection, s - 1
+    ia3        at a projection, s - 1; of ia3_ff for what goes into it, too
     seq_bn     at a site, the parameters of the bottleneck, with what scales them and the norm before it folded in
     full       a tensor of the trunk, less the same tensor as it was pretrained
 
@@ -140,7 +140,9 @@ class LowRank(Rule):
 
     def weighed(self, pieces: Sequence[Piece], weights: Sequence[float]) -> Piece:
         downs, ups = zip(*pieces, strict=True)
-        return torch.cat(downs), torch.cat([up * weight for up, weight in zip(ups, weights, strict=True)], dim=1)
+        piece = torch.cat(downs), torch.cat([up * weight for up, weight in zip(ups, weights, strict=True)], dim=1)
+        most = min(piece[0].shape[1], len(piece[1]))  # no matrix of this shape has a higher rank
+        return piece if self.rank(piece) <= most else self.factored(self.dense(piece), most)
 
     def empty(self, like: Piece) -> Piece:
         return like[0][:0], like[1][:, :0]
@@ -156,13 +158,14 @@ class LowRank(Rule):
 
 
 class Scales(Rule):
-    """s - 1, one for each output."""
+    """s - 1, one for each output [outputs, 1] or each input [1, inputs]."""
 
     def read(self, tensors: Mapping[str, Tensor], settings: Settings) -> Piece:
-        return (tensors["lora_B"].to(self.dtype) - 1,)
+        (scales,) = tensors.values()
+        return (scales.to(self.dtype) - 1,)
 
     def write(self, piece: Piece, settings: Settings) -> dict[str, Tensor]:
-        return {"lora_B": piece[0] + 1}
+        return {"lora_A" if len(piece[0]) == 1 else "lora_B": piece[0] + 1}
 
 
 class Bottlenecks(Rule):
@@ -244,7 +247,8 @@ class Parameters(Rule):
 rules: Registry[Rule] = Registry("rule for merging the kind")
 rules.add("lora", LowRank(lambda r, alpha: alpha / r))
 rules.add("rslora", LowRank(lambda r, alpha: alpha / math.sqrt(r)))
-rules.add("ia3", Scales())
+for _name in ("ia3", "ia3_ff"):
+    rules.add(_name, Scales())
 for _name in ("seq_bn", "double_seq_bn", "par_bn"):
     rules.add(_name, Bottlenecks())
 rules.add("full", Parameters())

@@ -10,7 +10,7 @@ written is read again and compared with the exact change; `error` is how far it 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 from adapter_stilts.encoder.transfer import layer_of
+from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.errors import StiltsError, UsageError, refuse
+from adapter_stilts.merging.as_lora import WRITTEN_AS_LORA, as_lora
 from adapter_stilts.merging.deltas import Piece, Rule, rules
 from adapter_stilts.merging.methods import Method, Place, elected, methods, pruned
 from adapter_stilts.merging.places import Adapter, by_place, check_finite, digest, pieces_of
@@ -30,8 +32,6 @@ WITHOUT_A_SUM = {
     "prefix_tuning": "a prefix is attended to, so two of them have no sum",
     "mam": "its prefix is attended to, so two of them have no sum",
     "seq_bn_inv": "the sum of two invertible blocks cannot be inverted",
-    "dora": "the lengths that it gives the rows of a projection depend on the trunk and on the rest of the change",
-    "vera": "its vectors act on random matrices, and a sum of two needs matrices of its own",
     "compacter": "its matrices are Kronecker products by a rule of its own, and the sum of two is none",
 }
 
@@ -40,12 +40,14 @@ WITHOUT_A_SUM = {
 class Merged:
     """The merged adapter.
 
+    kind     that of the adapters, or lora for kinds whose change is a matrix that they cannot hold themselves
     weights  as they were used, in the order of the adapters
     rank     0 of kinds that have none
     exact    whether it is the method's result; otherwise the nearest of its rank
     error    |written - exact| / |exact| over all places
     """
 
+    kind: str
     settings: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
     weights: tuple[float, ...]
@@ -101,8 +103,9 @@ def merge(
     splits: Sequence[int] = (),
     seed: int = 0,
     start: Mapping[str, Tensor] | None = None,
+    trunk: Callable[[], TrunkModel] | None = None,
 ) -> Merged:
-    """One adapter from several of a kind.
+    """One adapter from several of a kind, or of kinds that are written as lora.
 
     weights  one for each adapter; () is the method's own
     density  of methods that prune; None: the method's own
@@ -111,6 +114,7 @@ def merge(
     splits   method `layers`: where the next adapter begins
     seed     of methods that drop at random
     start    what all adapters were before training, where it is known: changes are then relative to it
+    trunk    loads the trunk that they sit in, as `as_lora` needs it; asked for kinds that are written as lora alone
 
     Raises UsageError for what has no meaning, ArtefactError for tensors that are not numbers.
     """
@@ -118,7 +122,8 @@ def merge(
     for adapter in adapters:
         check_finite(adapter)
     if (alone := _only(adapters, asked)) is not None and rank is None:
-        return Merged(alone.settings, alone.tensors, asked.weights, asked.density, 0, True, 0.0)
+        return Merged(alone.kind, alone.settings, alone.tensors, asked.weights, asked.density, 0, True, 0.0)
+    adapters = _with_sums(adapters, trunk)
     rule = _rule(adapters, start)
     compresses = rank is not None or asked.method.compresses
     refuse(compresses and not rule.low_rank, f"kind {adapters[0].kind} has no rank", "use --method linear, no --rank")
@@ -136,7 +141,8 @@ def merge(
     if whole and not error <= ROUNDING:
         what = f"the merged adapter is {error:.1e} away from the exact sum, which is more than rounding"
         raise StiltsError(what, do="report this, with the settings of the runs")
-    return Merged(settings, tensors, asked.weights, asked.density, settings.get("r", 0), whole, error)
+    kind = adapters[0].kind
+    return Merged(kind, settings, tensors, asked.weights, asked.density, settings.get("r", 0), whole, error)
 
 
 def _asked(
@@ -175,6 +181,17 @@ def _only(adapters: Sequence[Adapter], asked: _Asked) -> Adapter | None:
     return adapters[0] if math.fsum(weights) == 1 else None
 
 
+def _with_sums(adapters: Sequence[Adapter], trunk: Callable[[], TrunkModel] | None) -> Sequence[Adapter]:
+    """The same adapters; lora in the place of kinds whose own tensors have no sum."""
+    written = [adapter.kind for adapter in adapters if adapter.kind in WRITTEN_AS_LORA]
+    if not written:
+        return adapters
+    refuse(trunk is None, f"what {written[0]} changes is read with the trunk it sits in", "give the trunk")
+    assert trunk is not None
+    held = trunk()
+    return [as_lora(adapter, held) if adapter.kind in WRITTEN_AS_LORA else adapter for adapter in adapters]
+
+
 def _rule(adapters: Sequence[Adapter], start: Mapping[str, Tensor] | None) -> Rule:
     """The rule of the adapters' kind; UsageError with the reason where there is none."""
     kinds = list(dict.fromkeys(adapter.kind for adapter in adapters))
@@ -183,7 +200,7 @@ def _rule(adapters: Sequence[Adapter], start: Mapping[str, Tensor] | None) -> Ru
     if kinds[0] not in rules:
         why = WITHOUT_A_SUM.get(kinds[0], "no rule says what its tensors mean as a change")
         what = f"adapters of kind {kinds[0]} cannot be merged: {why}"
-        raise UsageError(what, do=f"kinds that can: {', '.join(rules)}")
+        raise UsageError(what, do=f"kinds that can: {', '.join((*rules, *WRITTEN_AS_LORA))}")
     refuse(kinds[0] == "full" and start is None, "whole trunks are merged by what they learned", "give the trunk")
     return rules[kinds[0]]
 

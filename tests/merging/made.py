@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.modules.base import PROJECTIONS, STREAM, AdapterParts, build
+from adapter_stilts.encoder.modules.dora import DoRA
 from adapter_stilts.encoder.transfer import copies, copy_into
 from adapter_stilts.merging.merge import Merged
 from adapter_stilts.merging.places import Adapter
@@ -35,6 +39,9 @@ class Made:
         kind = made.kind if isinstance(made, Adapter) else kind
         parts = build(kinds[kind], resolve(kinds[kind], made.settings), self.model)
         copy_into("the adapter", parts, made.tensors)
+        for module in parts.modules():
+            if isinstance(module, DoRA):
+                module.frozen = partial(_double, module.frozen)
         return parts.double().eval()
 
     def adds(self, parts: AdapterParts) -> dict[tuple[int, str], Tensor]:
@@ -45,10 +52,14 @@ class Made:
             for site in SITES:
                 inputs, outputs = self.sizes.get(site, (self.model.shape.hidden,) * 2)
                 source, hidden = (torch.randn(2, 3, wide, generator=draw).double() for wide in (inputs, outputs))
+                at = norm if site in STREAM else partial(self._product, layer, site)
                 if (change := parts.site(layer, site)) is not None:
                     with torch.no_grad():
-                        added[layer, site] = change.change(hidden, source, norm)
+                        added[layer, site] = change.change(hidden, source, at)
         return added
+
+    def _product(self, layer: int, site: str, inputs: Tensor) -> Tensor:
+        return functional.linear(inputs, self.model.projection(layer, site).double())
 
     def sum(self, adapters: list[Adapter], weights: list[float]) -> dict[tuple[int, str], Tensor]:
         """The weighted sum of what adapters add."""
@@ -58,6 +69,10 @@ class Made:
             place: sum(weight * added[place] for weight, added in zip(weights, every, strict=True) if place in added)
             for place in places
         }
+
+
+def _double(weight: Callable[[], Tensor]) -> Tensor:
+    return weight().double()
 
 
 def apart(found: dict[Any, Tensor], wanted: dict[Any, Tensor]) -> float:

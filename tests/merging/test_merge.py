@@ -306,7 +306,7 @@ def test_merges_whole_trunks_by_what_they_learned(made, same):
         merge([first, second])
 
 
-@pytest.mark.parametrize("kind", ["prefix_tuning", "seq_bn_inv", "compacter", "mam", "vera"])
+@pytest.mark.parametrize("kind", ["prefix_tuning", "seq_bn_inv", "compacter", "mam"])
 def test_refuses_kinds_that_have_no_sum_but_not_one_of_them(made, same, kind):
     small = {"bottleneck_size": 8, "reduction_factor": 4, "r": 2}
     chosen = {name: value for name, value in small.items() if name in kinds[kind].settings}
@@ -314,6 +314,33 @@ def test_refuses_kinds_that_have_no_sum_but_not_one_of_them(made, same, kind):
     assert same(merge([one]), one)
     with pytest.raises(UsageError, match=f"adapters of kind {kind} cannot be merged: .*\n.*kinds that can: "):
         merge([one, other])
+
+
+@pytest.mark.parametrize("kind", ["vera", "dora"])
+def test_adds_up_as_lora_what_kinds_without_a_sum_add(made, same, apart, kind):
+    """Each adds a matrix to a projection, so the sum is the one of those matrices; alone it stays what it is."""
+    sizes = [{"r": 3}, {"r": 2, "attn_matrices": ("k", "v"), "leave_out": (0,)}]
+    one, other = (made.adapter(kind, seed, **chosen) for seed, chosen in enumerate(sizes, 1))
+    third = made.adapter("lora", 3, r=4, alpha=2)
+    merged = merge([one, other, third], "linear", weights=[1, -0.5, 2], trunk=lambda: made.model)
+    assert merged.kind == "lora"
+    assert merged.exact
+    assert merged.settings["attn_matrices"] == ("q", "k", "v")
+    most = min(map(min, (made.sizes[site] for site in ("query", "key", "value"))))
+    assert merged.settings["r"] <= most  # no matrix of its shape has a higher rank
+    assert apart(made.adds(made.parts(merged, "lora")), made.sum([one, other, third], [1, -0.5, 2])) < 1e-5
+    nearest = merge([one, other, third], "linear", weights=[1, -0.5, 2], rank=1, trunk=lambda: made.model)
+    assert (nearest.settings["r"], nearest.exact) == (1, False)
+    assert same(merge([one]), one)
+    assert merge([one]).kind == kind
+    with pytest.raises(UsageError, match=f"what {kind} changes is read with the trunk"):
+        merge([one, other])
+
+
+def test_adds_up_scales_of_inputs_and_outputs(made, apart):
+    adapters = [made.adapter("ia3_ff", seed) for seed in (1, 2)]
+    merged = merge(adapters, "linear", weights=[1, -0.5])
+    assert apart(made.adds(made.parts(merged, "ia3_ff")), made.sum(adapters, [1, -0.5])) < 1e-5
 
 
 def test_refuses_what_does_not_go_together(made, some):

@@ -31,6 +31,14 @@ class DoRA(LoRA):
         weight = frozen().to("meta") if self.lora_A.is_meta else frozen()
         self.magnitude = nn.Parameter(self._lengths(weight).to(self.lora_A.device))  # a fresh one changes nothing
 
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """(A, B) whose product is the change of W: of full rank, so one of the two is the identity."""
+        weight = self.frozen().float()
+        changed = weight + self.scaling * (self.lora_B @ self.lora_A)
+        change = (self.magnitude / self._lengths(weight))[:, None] * changed - weight
+        outputs, inputs = change.shape
+        return (torch.eye(inputs), change) if inputs <= outputs else (change, torch.eye(outputs))
+
     def change(self, hidden: Tensor, source: Tensor, norm: Norm | None) -> Tensor:
         weight, dropped = self.frozen(), self.dropout(source)
         ratio, plain = self.magnitude / self._lengths(weight), functional.linear(dropped, weight)

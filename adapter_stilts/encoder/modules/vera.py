@@ -50,11 +50,19 @@ class VeRA(Change):
         self.shared: Projections
         self.__dict__["shared"] = shared  # it is the adapter's, not this layer's
 
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """(A [r, inputs], B [outputs, r]) whose product is the change of the projection's weights."""
+        down, up = self._projections()
+        return self.vera_lambda_d[:, None] * down, self.vera_lambda_b[:, None] * up
+
     def change(self, hidden: Tensor, source: Tensor, norm: Norm | None) -> Tensor:
-        down, up = self.shared.down[:, : self.inputs], self.shared.up[: self.outputs]
+        down, up = self._projections()
         dropped: Tensor = self.dropout(source)
         change = self.vera_lambda_b * ((self.vera_lambda_d * (dropped @ down.t())) @ up.t())
         return change.to(hidden.dtype)
+
+    def _projections(self) -> tuple[Tensor, Tensor]:
+        return self.shared.down[:, : self.inputs], self.shared.up[: self.outputs]
 
 
 @modules.register("vera")

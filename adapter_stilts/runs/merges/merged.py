@@ -6,8 +6,9 @@ stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import fresh_adapter
 from adapter_stilts.encoder.transfer import copies
+from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.encoder.trunk.loading import empty_model, load_trunk, trunk_facts
 from adapter_stilts.errors import UsageError, few, refuse
 from adapter_stilts.merging.merge import merge
@@ -64,18 +66,21 @@ def merge_runs(parents: Sequence[Bundle], merging: Merge, seed: int) -> MergedRu
     begun = load_bundle(Path(merging.start)) if merging.start else None
     relative_to, start = ("", None) if method.joins else _start(parents, adapters, begun)
     numbers: dict[str, Any] = merging.model_dump(include={"weights", "density", "scale", "rank"})
-    merged = merge(adapters, merging.method, **numbers, splits=merging.split, seed=seed, start=start)
+    trunk = partial(_trunk, parents[0], {adapter.kind for adapter in adapters})
+    merged = merge(adapters, merging.method, **numbers, splits=merging.split, seed=seed, start=start, trunk=trunk)
     facts: dict[str, Any] = {"method": merging.method, "weights": merged.weights, "relative_to": relative_to}
     facts |= {"rank": merged.rank, "exact": merged.exact, "error": float(f"{merged.error:.3g}")}
     facts |= {"density": merged.density} if method.prune else {}
     facts |= {name: getattr(merging, name) for name in ("scale", "split") if name in merging.model_fields_set}
     facts |= {"seed": seed} if method.prune == "random" else {}
     languages = {part.facts["language"] for part in parts}
-    made = {"kind": adapters[0].kind, "settings": dict(merged.settings), "trained": True}
+    made = {"kind": merged.kind, "settings": dict(merged.settings), "trained": True}
     part = Part("adapter", MERGED, {**made, "language": min(languages) if len(languages) == 1 else ""}, merged.tensors)
     described = MergeFacts(**facts)
     apart = adapters[0].kind in PARAMETERS and not relative_to and not method.joins and len(set(map(digest, parts))) > 1
     notes = (_said(parents, described), *([NOT_ALIGNED] if apart else []))
+    if merged.kind != adapters[0].kind:
+        notes += (f"{adapters[0].kind} has no sum of its own kind: the merged adapter is {merged.kind}",)
     return MergedRuns(part, described, notes, tuple(run.manifest for run in (*parents, begun) if run is not None))
 
 
@@ -122,15 +127,21 @@ def _start(
         return begun.manifest.name, adapter.tensors
     if kind not in (*PARAMETERS, "full"):
         return "", None
-    place = trunk_place(parents[0].folder, trunk)
     if kind == "full":
-        pretrained = load_trunk(place, revision=trunk.revision, precision="fp32")
-        return trunk.name, pretrained.model.tensors()
+        return trunk.name, _trunk(parents[0], {kind}).tensors()
     seeds = {parent.manifest.seeds.get("training", 0) for parent in parents}
     fresh = all(parent.manifest.how in FROM_SCRATCH for parent in parents)
     alike = all(adapter.settings == settings for adapter in adapters)
     if len(seeds) > 1 or not fresh or not alike:
         return "", None
-    config, _ = trunk_facts(place, revision=trunk.revision)
-    parts = fresh_adapter(empty_model(config), kinds[kind], settings, Seeds(min(seeds)).number("adapter"))
+    parts = fresh_adapter(_trunk(parents[0], {kind}), kinds[kind], settings, Seeds(min(seeds)).number("adapter"))
     return f"the fresh adapter of seed {min(seeds)}", copies(parts)
+
+
+def _trunk(run: Bundle, of: Set[str]) -> TrunkModel:
+    """The trunk of a run in fp32, or its shape alone where none of these kinds reads its weights."""
+    trunk = run.manifest.trunk
+    place = trunk_place(run.folder, trunk)
+    if any(kind == "full" or kinds[kind].reads_weights for kind in of):
+        return load_trunk(place, revision=trunk.revision, precision="fp32").model
+    return empty_model(trunk_facts(place, revision=trunk.revision)[0])

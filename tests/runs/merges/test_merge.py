@@ -20,6 +20,7 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.runs.merges.merge import merge
 from adapter_stilts.sharing.bundle import load_bundle
 
+ALSO = [("dora", "average"), ("vera", "average"), ("ia3_ff", "linear")]
 TEXT = ("Anna bought two apples.", "Die kleine Katze schläft.")
 
 
@@ -69,7 +70,7 @@ def hidden(trunk, bundles, composition: str) -> torch.Tensor:
         return encoder.eval().hidden(batch["input_ids"], batch["attention_mask"])
 
 
-@pytest.mark.parametrize(("kind", "method"), [("lora", "average"), ("ia3", "linear"), ("seq_bn", "concatenate")])
+@pytest.mark.parametrize(("kind", "method"), [("lora", "average"), ("ia3", "linear"), ("seq_bn", "concatenate"), *ALSO])
 def test_does_what_the_average_of_its_parents_does(tiny_trunk, two, merged, kind, method):
     """The composition average(a, b) adds up what they add at every site: the same by another way."""
     first, second = two(kind)
