@@ -23,7 +23,7 @@ from record import record
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.reporting import Silent
-from adapter_stilts.runs.foresee import Rows, foresee
+from adapter_stilts.runs.forecast.foresee import Rows, foresee
 
 NAME = "plan_accuracy"
 SETTINGS: list[dict[str, Any]] = [

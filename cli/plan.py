@@ -46,7 +46,7 @@ def plan(
       adapter-stilts plan xnli --trunk FacebookAI/xlm-roberta-large --rows 392702 --limit-gb 4
       adapter-stilts plan --trunk FacebookAI/xlm-roberta-base --kind lora --rows 10000 --mean-length 45 --probe
     """
-    from adapter_stilts.runs.foresee import Rows, foresee
+    from adapter_stilts.runs.forecast.foresee import Rows, foresee
 
     chosen = options.configuration(config, settings, trunk=trunk, kind=kind, from_layer=from_layer)
     what: dict[str, Any] = {"limit_gb": limit, "below": below, "fused": fused, "device": device, "probe": probe}

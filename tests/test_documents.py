@@ -82,7 +82,7 @@ def test_links_to_pages_that_exist(page):
     "verb",
     [
         *("demo", "train", "fuse", "eval", "encode", "score", "mine", "search", "sweep", "study", "list", "info"),
-        *("compare", "convert", "push", "pull", "report", "replay"),
+        *("compare", "convert", "push", "pull", "report", "replay", "merge", "plan", "predict"),
     ],
 )
 def test_shows_an_example_in_the_help_of_every_verb(verb):

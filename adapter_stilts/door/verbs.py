@@ -29,7 +29,7 @@ from adapter_stilts.runs import evaluate as scoring
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
 from adapter_stilts.runs.compare import compare_runs
-from adapter_stilts.runs.foresee import Rows, foresee
+from adapter_stilts.runs.forecast.foresee import Rows, foresee
 from adapter_stilts.runs.merges import merge as merging
 from adapter_stilts.runs.merges.bake import Baked
 from adapter_stilts.runs.record import Planned, Trained

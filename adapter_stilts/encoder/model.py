@@ -33,6 +33,7 @@ from adapter_stilts.encoder.transfer import check_fit, copies, copy_into, unfill
 from adapter_stilts.encoder.trunk.attention import padding
 from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.encoder.trunk.loading import Trunk
+from adapter_stilts.encoder.trunk.quantised import PackedLinear
 from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.registry import unknown_name
@@ -347,6 +348,6 @@ def fresh_adapter(trunk: TrunkModel, kind: Kind, settings: Mapping[str, Setting]
 
 
 def count(module: nn.Module) -> int:
-    """How many parameters it has, rows of embeddings that are not in memory among them."""
-    rows = sum(rows.size for rows in module.modules() if isinstance(rows, UsedRows))
-    return sum(parameter.numel() for parameter in module.parameters()) + rows
+    """How many parameters it has, rows of embeddings that are not in memory and packed ones among them."""
+    held = sum(each.size for each in module.modules() if isinstance(each, UsedRows | PackedLinear))
+    return sum(parameter.numel() for parameter in module.parameters()) + held

@@ -16,8 +16,8 @@ from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.formats.base import Format
 from adapter_stilts.planning.fit import limit_of
 from adapter_stilts.runs.build import check_trunk
+from adapter_stilts.runs.forecast.limits import precision_under, under_limit, work_of
 from adapter_stilts.runs.identity import run_identity
-from adapter_stilts.runs.limits import precision_under, under_limit, work_of
 from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
 from adapter_stilts.runs.material import (
     check_assigned,

@@ -143,6 +143,7 @@ def facts_of_trunk(trunk: Trunk, prefix: str = "") -> dict[str, Any]:
         "hidden": trunk.config.hidden_size,
         "prefix": prefix,
         "copies": half_copies(trunk.name, trunk.revision, trunk.fingerprint),
+        "rounding": float(f"{trunk.rounding:.3g}"),
     }
 
 

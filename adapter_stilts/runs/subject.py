@@ -25,8 +25,8 @@ from adapter_stilts.retrieval.protocols import Protocol, precision_of, protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading, as_trunk, told
 from adapter_stilts.runs.build import finished_encoder, finished_models
 from adapter_stilts.runs.folder import state_of
+from adapter_stilts.runs.forecast.limits import read_under_limit
 from adapter_stilts.runs.language_stacks import BARE, Stacks, language_stacks
-from adapter_stilts.runs.limits import read_under_limit
 from adapter_stilts.runs.material import TRUNKS, unlearned
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.sharing.manifest import CONFIG, TASK_FILE

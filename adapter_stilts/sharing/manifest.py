@@ -164,12 +164,13 @@ class MergeFacts(Facts):
 class TrunkFacts(Strict):
     """The trunk a run was made on; the fingerprint is computed from its weights.
 
-    What is empty of the last three is not in the JSON.
+    What is empty of the last four is not in the JSON.
 
     name    a hub id, "miniature", or the last name of a folder
     prefix  what stands before every sentence that becomes a vector
     source  where it came from; None: an older manifest, whose name may be a path
     copies  the fingerprints that copies of these weights in half precision have: {"fp16": ..., "bf16": ...}
+    rounding  in int8 and nf4, the largest |packed W - W| / |W| of its projections
     """
 
     name: str
@@ -181,10 +182,11 @@ class TrunkFacts(Strict):
     prefix: str = ""
     source: Literal["hub", "folder", "miniature"] | None = None
     copies: dict[str, str] = {}
+    rounding: float = 0.0
 
     @model_serializer(mode="wrap")
     def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without_empty(handler(self), ("prefix", "source", "copies"))
+        return _without_empty(handler(self), ("prefix", "source", "copies", "rounding"))
 
     def same_weights(self, other: TrunkFacts) -> bool:
         """Whether two are one trunk, stored in float32, in half precision or in either."""

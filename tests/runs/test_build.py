@@ -21,6 +21,7 @@ from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.encoder.trunk.loading import load_trunk
+from adapter_stilts.encoder.trunk.quantised import QUANTISED
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.build import finished_encoder, finished_models
@@ -51,13 +52,18 @@ COMPOSED = {  # name: (task, how, parents, more)
         {"composition": "stack(average(paraphrase, nli, weights=0.25/0.75), nli-2)"},
     ),
 }
-PRECISIONS = ("fp32", "bf16")
-NAMES = [
-    f"{precision}-{name}"
-    for precision in PRECISIONS
-    for name in (*KINDS, *COMPOSED)
-    if (precision, name) != ("bf16", "full")
-]
+PRECISIONS = ("fp32", "bf16", *(QUANTISED if importlib.util.find_spec("bitsandbytes") else ()))
+SOME = ("seq_bn", "dora", "sequential", "fuse")  # of trunks in 8 or 4 bits
+
+
+def made(precision: str) -> list[str]:
+    """What is trained over a trunk of this precision."""
+    if precision in QUANTISED:
+        return [*SOME]
+    return [name for name in (*KINDS, *COMPOSED) if (precision, name) != ("bf16", "full")]
+
+
+NAMES = [f"{precision}-{name}" for precision in PRECISIONS for name in made(precision)]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +76,7 @@ def reload():
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, tiny_folder, data, reload):
-    """Every kind and every composition trained for two steps in both precisions: {name: (folder, logits of the model
+    """Every kind and every composition trained for two steps in every precision: {name: (folder, logits of the model
     that was trained)}."""
     root, patch, models = tmp_path_factory.mktemp("runs"), pytest.MonkeyPatch(), []
     patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
@@ -103,11 +109,13 @@ def runs(tmp_path_factory, tiny_folder, data, reload):
     for precision in PRECISIONS:
         make("paraphrase", precision, "paraphrase")
         for kind in KINDS:
-            if (precision, kind) != ("bf16", "full"):
+            if kind in made(precision):
                 found[f"{precision}-{kind}"] = make(
                     kind, precision, "nli", **{"adapter.kind": kind, "adapter.settings": SMALL.get(kind, {})}
                 )
         for name, (task, how, parents, more) in COMPOSED.items():
+            if name not in made(precision):
+                continue
             after = [str(root / f"{precision}-{parent}") for parent in parents]
             found[f"{precision}-{name}"] = make(name, precision, task, how=how, after=after, **more)
     patch.undo()

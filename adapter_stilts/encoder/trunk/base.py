@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
-from adapter_stilts.encoder.trunk.precision import unpacked
+from adapter_stilts.encoder.trunk.quantised import PackedLinear
 from adapter_stilts.encoder.trunk.rows import UsedRows
 
 if TYPE_CHECKING:
@@ -71,13 +71,15 @@ class TrunkModel(nn.Module):
 
     def tensors(self) -> dict[str, Tensor]:
         """Every weight by its name in the family's files, the whole table of word embeddings among them."""
-        rows = {f"{name}.weight": rows.weight for name, rows in self.named_modules() if isinstance(rows, UsedRows)}
-        return dict(self.named_parameters()) | rows
+        modules = self.named_modules()
+        held = {f"{name}.weight": each.weight for name, each in modules if isinstance(each, UsedRows | PackedLinear)}
+        return dict(self.named_parameters()) | held
 
     def projection(self, layer: int, site: str) -> Tensor:
         """The weight of a projection, [outputs, inputs], as plain numbers where it is stored packed."""
         place, third = self.projections[site]
-        weight = unpacked(self.layers[layer].get_submodule(place))
+        held: Any = self.layers[layer].get_submodule(place)
+        weight: Tensor = held.weight.detach()
         return weight if third is None else weight.chunk(3)[third]
 
     def embed(self, input_ids: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Four steps of a model with random weights, in a process of its own: what they hold and how long they take.
 
-    echo '{"trunk": ["xlm-roberta", {...}], "kind": "seq_bn", ...}' | python -m adapter_stilts.runs.probe
+    echo '{"trunk": ["xlm-roberta", {...}], "kind": "seq_bn", ...}' | python -m adapter_stilts.runs.forecast.probe
 
 Prints {"bytes": ..., "seconds": ..., "operations": ...}: the peak without the rows of a text's embeddings, seconds of a
 step, operations a second.

@@ -170,7 +170,7 @@ def _steps(config: RunConfig, rows: Rows, tokens: int) -> int | None:
 
 def _measured(work: Work, accumulation: int) -> dict[str, float]:
     """What four steps in a process of its own take; they are remembered."""
-    command = [sys.executable, "-m", "adapter_stilts.runs.probe"]
+    command = [sys.executable, "-m", "adapter_stilts.runs.forecast.probe"]
     asked = {**asdict(work), "trunk": [work.trunk.model_type, asdict(work.trunk)], "accumulation": accumulation}
     done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
     if done.returncode:

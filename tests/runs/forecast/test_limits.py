@@ -12,9 +12,9 @@ from adapter_stilts.errors import DoesNotFit, MissingError, UsageError
 from adapter_stilts.planning.fit import GB, SURE
 from adapter_stilts.planning.memory import Work, memory, peak
 from adapter_stilts.reporting import Silent
-from adapter_stilts.runs import foresee as foreseeing
-from adapter_stilts.runs.foresee import Rows, foresee
-from adapter_stilts.runs.limits import under_limit
+from adapter_stilts.runs.forecast import foresee as foreseeing
+from adapter_stilts.runs.forecast.foresee import Rows, foresee
+from adapter_stilts.runs.forecast.limits import under_limit
 from adapter_stilts.runs.prepare import prepare, training_plan
 from adapter_stilts.runs.subject import Request, subject_of
 from adapter_stilts.training.plan import TrainingPlan
