@@ -66,3 +66,14 @@ def shake(parameters: Iterable[torch.nn.Parameter]) -> None:
     with torch.no_grad():
         for parameter in parameters:
             parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+
+
+@pytest.fixture
+def torchs_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trunk's dropout drops what torch would drop."""
+
+    def draw(like: torch.Tensor, p: float) -> tuple[torch.Tensor, float]:
+        return torch.empty_like(like).bernoulli_(1 - p) == 0, float(torch.ones(()).div(1 - p))
+
+    for module in ("dropout", "attention"):
+        monkeypatch.setattr(f"adapter_stilts.encoder.trunk.{module}.draw", draw)

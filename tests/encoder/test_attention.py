@@ -57,9 +57,10 @@ def test_drops_attention_in_training_alone() -> None:
     assert torch.equal(dropped, product(*given, BLOCKED, dropout=0.5))
 
 
+@pytest.mark.usefixtures("torchs_draws")
 @pytest.mark.parametrize("blocked", [BLOCKED, None])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_drops_what_torch_drops_and_has_its_gradient_bit_by_bit(dtype: torch.dtype, blocked: torch.Tensor) -> None:
+def test_is_torchs_where_it_drops_the_same_bit_by_bit(dtype: torch.dtype, blocked: torch.Tensor) -> None:
     draw = torch.Generator().manual_seed(5)
     given = [torch.randn(2, 3, length, 16, generator=draw).to(dtype).requires_grad_() for length in (40, 7, 7)]
     mask = None if blocked is None else torch.zeros(blocked.shape).masked_fill(blocked, torch.finfo(torch.float32).min)

@@ -16,6 +16,7 @@ from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.seeding import Seeds
 
+pytestmark = pytest.mark.usefixtures("torchs_draws")
 KINDS = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "ia3", "prefix_tuning", "mam"]
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ through there gets its gradient from a float32 product of the same operands, whi
 inference, bit for bit.
 
 With dropout torch has no fused kernel on a CPU: it keeps the weights of all pairs of tokens four times over for the
-backward pass. There they are computed anew, from the operands and a byte for each pair that says what was dropped: the
-same draws, values and gradients, bit for bit.
+backward pass. There they are computed anew, from the operands and a byte for each pair that says what was dropped; with
+the same draws, values and gradients are those of torch.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from adapter_stilts.encoder.trunk.dropout import draw
 
 
 def padding(attention_mask: Tensor) -> Tensor | None:
@@ -85,20 +87,18 @@ class _WithDropout(torch.autograd.Function):
     ) -> Tensor:
         with torch.autocast("cpu", enabled=False):
             weights = _weights(*_scaled(query, keys), blocked)
-            kept = torch.empty_like(weights).bernoulli_(1 - dropout)
-            ctx.dropout = dropout
-            ctx.save_for_backward(query, keys, values, blocked, kept.bool())
-            return (kept.div_(1 - dropout).mul_(weights) @ values.float()).to(query.dtype)
+            gone, ctx.scale = draw(weights, dropout)
+            ctx.save_for_backward(query, keys, values, blocked, gone)
+            return (weights.mul_(ctx.scale).masked_fill_(gone, 0) @ _float32(values)).to(query.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        query, keys, values, blocked, kept = ctx.saved_tensors
+        query, keys, values, blocked, gone = ctx.saved_tensors
         with torch.autocast("cpu", enabled=False):
-            (scaled_query, scaled_keys), gradient = _scaled(query, keys), gradients[0].float()
+            (scaled_query, scaled_keys), gradient = _scaled(query, keys), _float32(gradients[0])
             weights, scale = _weights(scaled_query, scaled_keys, blocked), _scale(query)
-            kept = kept.float().div_(1 - ctx.dropout)
-            of_values = (weights * kept).transpose(-2, -1) @ gradient
-            of_weights = (gradient @ values.float().transpose(-2, -1)).mul_(kept)
+            of_values = (weights * ctx.scale).masked_fill_(gone, 0).transpose(-2, -1) @ gradient
+            of_weights = (gradient @ _float32(values).transpose(-2, -1)).mul_(ctx.scale).masked_fill_(gone, 0)
             of_scores = torch._softmax_backward_data(of_weights, weights, -1, torch.float32)
             of_query = (of_scores @ scaled_keys).mul_(scale)
             of_keys = (scaled_query.transpose(-2, -1) @ of_scores).transpose(-2, -1).mul(scale)
@@ -112,7 +112,12 @@ def _scale(query: Tensor) -> float:
 
 
 def _scaled(query: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-    return query.float() * _scale(query), keys.float() * _scale(query)
+    return _float32(query).mul_(_scale(query)), _float32(keys).mul_(_scale(query))
+
+
+def _float32(operand: Tensor) -> Tensor:
+    """A copy of its own, laid out as batched products read it, so that they make none."""
+    return operand.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
 
 
 def _weights(query: Tensor, keys: Tensor, blocked: Tensor | None) -> Tensor:

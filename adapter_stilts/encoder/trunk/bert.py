@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from adapter_stilts.encoder.trunk.config import BertConfig, TrunkConfig
+from adapter_stilts.encoder.trunk.dropout import dropout
 from adapter_stilts.encoder.trunk.xlmr import XLMR, Embeddings, normalise
 
 
@@ -54,7 +54,7 @@ class BertEmbeddings(Embeddings):
     def forward(self, input_ids: Tensor) -> Tensor:
         words, types = self.word_embeddings(input_ids).float(), self.token_type_embeddings(self._types(input_ids))
         total = words + types.float() + self.position_embeddings.weight[: input_ids.shape[-1]].float()
-        return functional.dropout(normalise(self.LayerNorm, total), self.dropout, self.training)
+        return dropout(normalise(self.LayerNorm, total), self.dropout, self.training)
 
     def _types(self, input_ids: Tensor) -> Tensor:
         """1 for what follows the first end of a text, 0 for padding, and for all where the tokenizer knows no types."""

@@ -24,6 +24,7 @@ from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import ModernBertConfig, TrunkConfig
+from adapter_stilts.encoder.trunk.dropout import dropout
 from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.encoder.trunk.xlmr import initialise, normalise, project
 
@@ -83,7 +84,7 @@ class ModernBert(TrunkModel):
 
     def embed(self, input_ids: Tensor) -> Tensor:
         hidden = normalised(self.embeddings["norm"], self.word_embeddings(input_ids))
-        return functional.dropout(hidden, self.dropout, self.training)
+        return dropout(hidden, self.dropout, self.training)
 
     def run(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
         after: Tensor = self.layers[index](index, hidden, padding, active)
@@ -111,14 +112,14 @@ class Layer(nn.Module):
         read = normalised(self.attn_norm, hidden)
         gathered = self._attend(index, read, padding, active)
         mixed = project(self.attn["Wo"], "attention_dense", index, gathered, active)
-        attended = functional.dropout(mixed, self.attention_dropout, self.training)
+        attended = dropout(mixed, self.attention_dropout, self.training)
         if active is not None:
             attended = active.at(index, "attention", attended, read, partial(self._after, hidden))
         middle = hidden + attended
 
         read = normalised(self.mlp_norm, middle)
         value, gate = project(self.mlp["Wi"], "intermediate", index, read, active).chunk(2, dim=-1)
-        wide = functional.dropout(self.function(value) * gate, self.dropout, self.training)
+        wide = dropout(self.function(value) * gate, self.dropout, self.training)
         narrow = project(self.mlp["Wo"], "output_dense", index, wide, active)
         if active is not None:
             narrow = active.at(index, "output", narrow, read, partial(self._after, middle))

@@ -23,6 +23,7 @@ from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.dropout import dropout
 from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.encoder.trunk.weights import MASK_HEAD
 
@@ -95,7 +96,7 @@ class Embeddings(nn.Module):
         positions = torch.cumsum(tokens, dim=1).type_as(tokens) * tokens + self.padding_idx  # padding keeps its own
         total = self.word_embeddings(input_ids).float() + self.token_type_embeddings.weight[0].float()
         total = total + self.position_embeddings(positions.long()).float()
-        return functional.dropout(normalise(self.LayerNorm, total), self.dropout, self.training)
+        return dropout(normalise(self.LayerNorm, total), self.dropout, self.training)
 
 
 class Layer(nn.Module):
@@ -140,7 +141,7 @@ class Layer(nn.Module):
         return mixed.transpose(1, 2).reshape(rows, length, width)
 
     def _dropped(self, hidden: Tensor) -> Tensor:
-        return functional.dropout(hidden, self.dropout, self.training)
+        return dropout(hidden, self.dropout, self.training)
 
 
 class Attention(nn.Module):
