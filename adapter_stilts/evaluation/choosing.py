@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from adapter_stilts.statistics.gains import Scored, by_item
 from adapter_stilts.statistics.intervals import LEVEL, Array, influence, score_of
+from adapter_stilts.statistics.quantiles import normal_quantile
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Choice:
 
     def gain(self, setting: int, base: int) -> tuple[float, float, float]:
         """(by how much a setting is ahead of another, and the ends of the interval over items)."""
-        ahead, half = self.scores[setting] - self.scores[base], float(ndtri((1 + LEVEL) / 2))
+        ahead, half = self.scores[setting] - self.scores[base], normal_quantile((1 + LEVEL) / 2)
         half *= float(_errors(self.moved[setting] - self.moved[base]))
         return float(ahead), float(ahead - half), float(ahead + half)
 
     def interval(self, setting: int) -> tuple[float, float]:
-        half = float(ndtri((1 + LEVEL) / 2)) * float(_errors(self.moved[setting]))
+        half = normal_quantile((1 + LEVEL) / 2) * float(_errors(self.moved[setting]))
         return max(0.0, float(self.scores[setting] - half)), min(1.0, float(self.scores[setting] + half))
 
 

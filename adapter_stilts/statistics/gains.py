@@ -30,11 +30,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import stdtr, stdtrit
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.statistics.intervals import FEWEST, LEVEL, Array, as_units, influence, score_of, statistics
+from adapter_stilts.statistics.quantiles import t_quantile, t_share
 
 REPLICATES = 1000
 DRAWS = 1 << 22  # random numbers held in memory at once
@@ -99,10 +98,12 @@ class Error:
         if away < 0:
             return 1 - self.tail(-away)
         if not self.weighted:
-            return float(stdtr(self.freedom, -away))
+            return t_share(self.freedom, -away)
         parts = self.parts.values()
         if away >= _quantile(parts, LEAST, True):
             return LEAST
+        from scipy.optimize import brentq  # only now: it takes a third of a second to import
+
         return float(brentq(lambda tail: _quantile(parts, tail, True) - away, LEAST, 0.5))
 
 
@@ -367,9 +368,9 @@ def _quantile(parts: Iterable[tuple[Any, float]], tail: float, weighted: bool) -
     """How many standard errors from nothing leave so much in one tail."""
     listed = list(parts)
     if not weighted:
-        return -stdtrit(_satterthwaite(listed), tail)
+        return -t_quantile(_satterthwaite(listed), tail)
     total = sum(variance for variance, _ in listed)
-    own = sum(variance * -stdtrit(freedom, tail) for variance, freedom in listed)
+    own = sum(variance * -t_quantile(freedom, tail) for variance, freedom in listed)
     return np.divide(own, total, out=np.zeros_like(np.asarray(own, dtype=np.float64)), where=np.asarray(total) > 0)
 
 

@@ -19,10 +19,10 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.registry import Registry
+from adapter_stilts.statistics.quantiles import normal_quantile, t_quantile
 
 Array: TypeAlias = NDArray[np.float64]
 Statistic: TypeAlias = Callable[[Array], Array]
@@ -86,10 +86,11 @@ def score_interval(units: ArrayLike, statistic: str) -> tuple[float, float] | No
     if live < FEWEST:
         return None
     variance = float((influence(rows, statistic) ** 2).sum())
-    trials, z = float(live), float(ndtri((1 + LEVEL) / 2))
+    trials, z = float(live), normal_quantile((1 + LEVEL) / 2)
     if 0 < score < 1 and variance > 0:
         plain = statistic == "ratio" and bool(np.isin(rows[:, 0], (0, 1)).all() and (rows[:, 1] == 1).all())
-        trials = score * (1 - score) / variance * (1 if plain else z / float(stdtrit(live - 1, (1 + LEVEL) / 2))) ** 2
+        wider = 1 if plain else float(t_quantile(live - 1, (1 + LEVEL) / 2)) / z
+        trials = score * (1 - score) / variance / wider**2
     centre = (score + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(score * (1 - score) / trials + (z / (2 * trials)) ** 2)
     return max(0.0, min(score, centre - half)), min(1.0, max(score, centre + half))
@@ -100,7 +101,7 @@ def seed_interval(scores: Sequence[float]) -> tuple[float, float] | None:
     n = len(scores)
     if n < 2:
         return None
-    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * float(np.std(scores, ddof=1)) / math.sqrt(n)
+    half = float(t_quantile(n - 1, (1 + LEVEL) / 2)) * float(np.std(scores, ddof=1)) / math.sqrt(n)
     return float(np.mean(scores)) - half, float(np.mean(scores)) + half
 
 

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.load import config_error, with_settings
 from adapter_stilts.config.mistakes import Mistake, dotted, mistake, nearest_value, second_time
+from adapter_stilts.config.places import TASK_FILES
 from adapter_stilts.config.recipes import protocols, recipe_file
 from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk, our_name
 from adapter_stilts.config.study import (
@@ -67,6 +68,9 @@ def read_study(path: Path) -> StudyConfig:
     if not isinstance(tree, dict):
         advice = "write `key: value` lines: name, intermediate, targets"
         raise ConfigError("a study is keys and values", where=str(path), do=advice)
+    for section in ("intermediate", "targets"):
+        if isinstance(entries := tree.get(section), list):
+            tree[section] = [_beside(entry, path.parent) for entry in entries]
     study: StudyConfig | None = None
     mistakes = [_plain(place, second_time(dotted(place), line)) for place, line in document.repeated]
     try:
@@ -80,6 +84,16 @@ def read_study(path: Path) -> StudyConfig:
     placed = sorted(((document.line(mistake.path), mistake) for mistake in mistakes), key=lambda at: at[0] or 0)
     lines = dict.fromkeys(mistake.text(f"line {line}" if line else "") for line, mistake in placed)
     raise config_error(list(lines), document.name, "study")
+
+
+def _beside(entry: Any, folder: Path) -> Any:
+    """An entry whose task files, where there are none of these names in the working folder, lie beside the study."""
+    if isinstance(entry, str):
+        own = folder / entry
+        return str(own) if entry.endswith(TASK_FILES) and own.is_file() and not Path(entry).is_file() else entry
+    if isinstance(entry, dict):
+        return {**entry, **{key: _beside(entry[key], folder) for key in ("task", "tasks") if key in entry}}
+    return [_beside(each, folder) for each in entry] if isinstance(entry, list) else entry
 
 
 def _schema_mistake(error: ErrorDetails) -> Mistake:
