@@ -26,7 +26,7 @@ from adapter_stilts.runs.results import read_results
 
 NAME = "merge_or_fuse"
 ALONE, METHODS = ("nli", "pos"), ("average", "ties", "dare_ties")
-TARGETS = ("snli", "ner")
+TARGETS = ("snli", "paraphrase")
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
     stages = [stage for stage in study["stages"] if stage["state"] == "done"]
     folders = {stage["stage"]: Path(stage["folder"]) for stage in stages if stage["work"] == "train"}
     seconds = {stage["stage"]: stage["seconds"] for stage in stages}
-    seeds = sorted({stage["seed"] for stage in stages if stage["stage"].startswith("ner-merge")})
+    seeds = sorted({stage["seed"] for stage in stages if stage["stage"].startswith(f"{TARGETS[-1]}-merge")})
     rows = [row for seed in seeds for row in trained(folders, seconds, seed)]
     rows += [row for seed in seeds for row in retrieved(asked, folders, seed)]
     for row in rows:

@@ -1,4 +1,4 @@
-"""Settings under which a run fits a limit of memory: fewer tokens at once, recomputed activations, half precision.
+"""Settings under which a run fits a limit of memory: fewer tokens at once, recomputed activations.
 
     choice = fit(work, accumulation=1, limit=4e9)      the first that fits, or DoesNotFit saying what would
 """
@@ -37,22 +37,19 @@ class Choice:
             changed.append(f"{made.tokens} tokens at once" + (f", {self.accumulation} times a step" * made.training))
         if made.checkpointing != asked.checkpointing:
             changed.append("activations computed again in the backward pass")
-        if made.precision != asked.precision:
-            changed.append(f"the trunk in {made.precision}")
         return ", ".join(changed)
 
 
-def fit(work: Work, *, accumulation: int, limit: float | None, halve: bool = False, fixed: bool = False) -> Choice:
+def fit(work: Work, *, accumulation: int, limit: float | None, fixed: bool = False) -> Choice:
     """The first of `choices` that fits.
 
     limit  bytes; None: nine tenths of the memory of this machine, or of what its control group may have
-    halve  whether the trunk may be held in half precision
     fixed  the batches stay as they are: their rows are compared with each other
 
     Raises DoesNotFit where nothing does, with what is needed, by cause, and what would fit.
     """
     most = SHARE * memory_there_is(work.device) if limit is None else limit
-    tried = list(choices(work, accumulation, halve, fixed))
+    tried = list(choices(work, accumulation, fixed))
     for choice in tried:
         if SURE * choice.bytes <= most:
             return choice
@@ -73,11 +70,9 @@ def limit_of(limit_gb: float | None) -> float | None:
     return limit_gb * GB
 
 
-def choices(work: Work, accumulation: int, halve: bool, fixed: bool = False) -> Iterator[Choice]:
+def choices(work: Work, accumulation: int, fixed: bool = False) -> Iterator[Choice]:
     """What may be tried, the least costly first; a batch holds at least one row."""
     ways = [work] if work.checkpointing or not work.training else [work, replace(work, checkpointing=True)]
-    if halve and not work.half:
-        ways += [replace(way, precision="bf16") for way in ways]
     for way in ways:
         last = way is ways[-1] or not way.training
         tokens, times = way.tokens, accumulation

@@ -30,19 +30,16 @@ def test_a_smaller_batch_comes_before_recomputing_and_a_step_stays_as_large():
 
 
 def test_each_choice_that_is_tried_later_is_no_larger_within_its_way():
-    tried = list(choices(WORK, 1, halve=True))
+    tried = list(choices(WORK, 1))
     sizes = [choice.bytes for choice in tried if choice.work.checkpointing]
     assert sizes == sorted(sizes, reverse=True)
     assert tried[-1].work.tokens == WORK.length
 
 
-def test_recomputes_and_halves_where_batches_do_not_suffice():
+def test_recomputes_where_batches_do_not_suffice():
     whole = replace(WORK, precision="fp32", trunk=LARGE)
     tight = SURE * peak(replace(whole, tokens=128, checkpointing=True))
     assert fit(whole, accumulation=1, limit=tight).work.checkpointing
-    choice = fit(whole, accumulation=1, limit=0.8 * tight, halve=True)
-    assert choice.work.precision == "bf16"
-    assert "bf16" in choice.told(whole)
 
 
 def test_says_what_would_fit():

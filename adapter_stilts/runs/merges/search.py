@@ -15,6 +15,7 @@ from adapter_stilts.config.schema import Merge, RunConfig, Task
 from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.errors import refuse
 from adapter_stilts.merging.methods import methods
+from adapter_stilts.planning.memory import VALIDATED
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.build import finished_models
 from adapter_stilts.runs.material import first_rows, where_of
@@ -70,7 +71,7 @@ def search(asked: str, parents: Sequence[Bundle], config: RunConfig, build: Buil
     if (most := config.training.validation_rows) is not None:
         loaded = tuple(first_rows(of_language, most) for of_language in loaded)
     trunk = load_trunk(**named, device=str(pick_device()))
-    budget, protocol = 4 * CPU_BUDGET, config.evaluation.protocol
+    budget, protocol = VALIDATED * CPU_BUDGET, config.evaluation.protocol
     reading = Reading(labels, head.facts["max_length"], budget, protocol, config.training.seed, head.name)
     scores = [validation_score(task, rows.examples, reading, rows.origin.language, trunk) for rows in loaded]
 
