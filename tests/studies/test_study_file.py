@@ -160,3 +160,21 @@ def test_takes_other_names_of_training_keys_once(tmp_path):
     assert read_study(path).settings == {"training.clip": 2}
     sentence = "settings.training.clip: stands here a second time (line 6); max_grad_norm is another name of it"
     assert sentence in refusal(tmp_path, text + "  training.clip: 3\n")
+
+
+def test_finds_task_files_beside_the_study_unless_they_lie_in_the_working_folder(tmp_path, monkeypatch):
+    beside, here = tmp_path / "studies", tmp_path / "here"
+    for folder in (beside / "tasks", here):
+        folder.mkdir(parents=True)
+    described = "name: own\nformat: pair\nfiles: {train: 'own.{l}.tsv'}\n"
+    (beside / "tasks" / "own.yaml").write_text(described)
+    study = beside / "study.yaml"
+    entries = "[tasks/own.yaml, {name: b, tasks: [nli, tasks/own.yaml]}]"
+    study.write_text(f"name: s\nintermediate: {entries}\ntargets: [xnli]\n")
+    monkeypatch.chdir(here)
+    read = read_study(study)
+    own = str(beside / "tasks" / "own.yaml")
+    assert [entry.learned for entry in read.intermediate] == [(own,), ("nli", own)]
+    (here / "tasks").mkdir()
+    (here / "tasks" / "own.yaml").write_text(described)
+    assert read_study(study).intermediate[0].learned == ("tasks/own.yaml",)
