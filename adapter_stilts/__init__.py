@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         merge,
         plan,
         predict,
+        recommend,
         replay,
         report,
         study,
@@ -38,7 +39,8 @@ DOOR = {
     "Run": "adapter_stilts.door.run",
     **dict.fromkeys(("convert", "mteb_model"), "adapter_stilts.door.conversion"),
     **dict.fromkeys(
-        ("compare", "evaluate", "fuse", "load", "merge", "plan", "predict", "replay", "report", "study", "train"),
+        ("compare", "evaluate", "fuse", "load", "merge", "plan", "predict", "recommend", "replay", "report")
+        + ("study", "train"),
         "adapter_stilts.door.verbs",
     ),
     **dict.fromkeys(("Pair", "encode", "mine", "search"), "adapter_stilts.door.vectors"),

@@ -34,6 +34,7 @@ from . import (
     mine,
     plan,
     predict,
+    recommend,
     reports,
     score,
     search,
@@ -241,6 +242,7 @@ verb(app, "encode", encode.encode)
 verb(app, "mine", mine.mine)
 verb(app, "search", search.search)
 verb(app, "sweep", sweep.sweep)
+verb(app, "recommend", recommend.recommend)
 verb(app, "study", study.study)
 verb(app, "report", reports.report)
 verb(app, "replay", reports.replay)

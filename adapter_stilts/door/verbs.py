@@ -38,6 +38,7 @@ from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.sharing.manifest import MANIFEST
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.studies import grid
+from adapter_stilts.studies import recommend as recommending
 from adapter_stilts.studies import replay as replaying
 
 Names: TypeAlias = str | Sequence[str] | None
@@ -328,6 +329,36 @@ def plan(
     chosen = configured(config, settings, {"trunk": text_of(trunk), "kind": kind, "from_layer": from_layer})
     what: dict[str, Any] = {"limit_gb": limit_gb, "below": below, "fused": fused, "device": device, "probe": probe}
     return foresee(chosen, task, Rows(rows, mean_length, labels), **what, report=reporter or Logged()).document()
+
+
+def recommend(
+    runs: AnyRun | Sequence[AnyRun],
+    *,
+    target: str,
+    data: Any = None,
+    languages: Names = None,
+    rows: int = 1000,
+    config: AnyPath | None = None,
+    settings: Settings = None,
+    reporter: Reporter | None = None,
+) -> dict[str, Any]:
+    """Rank finished runs for a target before it is trained, as `recommend --json` prints it.
+
+    languages  whose validation rows are read, in the place of the target's training rows
+
+    Returns "advice" and "results": name, task, "evidence" (LogME, nats a row), "ahead" of the trunk alone with its
+    "interval", and "best", the share of resamples in which it comes first.
+    """
+    chosen = configured(config, settings, {"data": _given(data)})
+    found = recommending.recommend(
+        target,
+        [Path(folder_of(run)) for run in _list(runs)],
+        chosen,
+        languages=_names(languages),
+        rows=rows,
+        report=reporter or Logged(),
+    )
+    return found.document()
 
 
 def report(
