@@ -75,7 +75,7 @@ def retrieved(asked: Any, folders: dict[str, Path], seed: int) -> Iterator[dict[
     for arm, run in {"direct": None, **runs}.items():
         trunk = {"trunk": str(asked.trunk)} if run is None else {}
         for row in stilts.evaluate(run, "tatoeba", **given, **trunk):
-            if row.headline:
+            if row.headline and row.settings.get("layer") in asked.layers:  # all between are read, too
                 what = {"target": "tatoeba", "arm": arm, "seed": seed, "language": row.language, "split": row.split}
                 layer = row.settings.get("layer")
                 yield {**what, "layer": layer, **scored(row)}
