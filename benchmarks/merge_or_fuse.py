@@ -2,11 +2,11 @@
 
     python benchmarks/merge_or_fuse.py STUDY DATA TRUNK [--languages de hi sw] [--layers 7 12]
 
-STUDY is the folder of `adapter-stilts study real/merging.yaml` (its top says what is trained), DATA the folder of real
-data, TRUNK the one it was trained on. What is retrieved (Tatoeba) is read here with the trunk, every intermediate run,
-their merges by three methods and the fusions; trained targets are those of the study. "best alone" is, under each seed,
-the run with the best score on the target's English validation rows: nothing is chosen by what is shown. One row a score
-goes to results/merge_or_fuse.jsonl, the table to the screen. Scores that stand in runs are not made again.
+STUDY is the folder of `adapter-stilts study studies/real/merging` (its top says what is trained), DATA the folder of
+real data, TRUNK the one it was trained on. What is retrieved (Tatoeba) is read here with the trunk, every intermediate
+run, their merges by three methods and the fusions; trained targets are those of the study. "best alone" is, under each
+seed, the run with the best score on the target's English validation rows: nothing is chosen by what is shown. One row a
+score goes to results/merge_or_fuse.jsonl, the table to the screen. Scores that stand in runs are not made again.
 """
 
 from __future__ import annotations

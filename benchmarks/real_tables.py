@@ -2,7 +2,7 @@
 
     python benchmarks/real_tables.py /tmp/transfer --name nano-xlmr
 
-The folder is that of `adapter-stilts study` with one of benchmarks/real/*.yaml, whose top says what is measured.
+The folder is that of `adapter-stilts study` with one of configs/studies/real/*.yaml, whose top says what is measured.
 Writes results/<name>.md, and results/<name>.jsonl with one row per score. --layers reads what is retrieved (Tatoeba,
 pairs to mine) at every layer first, with the trunk and every intermediate run. Not covered: mining FLORES and TICO-19
 with every row a pair, and every layer's F1 there; results/real_mining.md has them from before.
@@ -64,7 +64,7 @@ def head(study: Mapping[str, Any], name: str) -> str:
     settings = ", ".join(f"{key} {value}" for key, value in config["settings"].items())
     left = [stage["stage"] for stage in study["stages"] if stage["state"] != "done"]
     return (
-        f"# {name}\n\nThe study `benchmarks/real/{config['name']}.yaml`; tables by `benchmarks/real_tables.py` "
+        f"# {name}\n\nThe study `studies/real/{config['name']}`; tables by `benchmarks/real_tables.py` "
         f"at commit {made['commit']} on {made['machine']}, Python {made['python']}, torch {made['torch']}.\n"
         f"Trunk {Path(config['trunk']['name']).name} in {config['trunk']['precision']}; "
         f"seeds {', '.join(map(str, config['seeds']))}; {settings}.\n"

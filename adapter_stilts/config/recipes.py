@@ -26,6 +26,7 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import unknown_name
 
 TABLE = "recipes.yaml"
+STUDIED = "studies/real/tasks"  # task files of ready-made studies, found beside them
 LEGEND = "[S] read in a public source, [D] derived from one, [M] remembered and not verified, [own] our choice."
 SOURCE = re.compile(r"; | (?=\[(?:S|D|M|own)\])")  # between a setting's value and where it comes from
 
@@ -59,7 +60,8 @@ def recipes() -> tuple[Recipe, ...]:
     """Every ready-made configuration, by name."""
     root = _root()
     named = [(f"recipes/{name}", protocol, root / TABLE, text) for name, protocol, text in _rows_of_table()]
-    plain = {path.relative_to(root).with_suffix(""): path for path in root.rglob("*/*.yaml")}
+    found = {path.relative_to(root).with_suffix(""): path for path in root.rglob("*/*.yaml")}
+    plain = {name: path for name, path in found.items() if name.parent.as_posix() != STUDIED}
     named += [(name.as_posix(), "", path, path.read_text("utf-8")) for name, path in plain.items()]
     return tuple(_recipe(*facts) for facts in sorted(named))
 
