@@ -23,10 +23,12 @@ from record import facts, options, record
 
 import adapter_stilts as stilts
 from adapter_stilts.runs.results import read_results
+from adapter_stilts.sharing.manifest import read_manifest
 
 NAME = "merge_or_fuse"
 ALONE, METHODS = ("nli", "pos"), ("average", "ties", "dare_ties")
 TARGETS = ("snli", "paraphrase")
+BEFORE = {"joint": ("joint",), "fused": ALONE, "merged": ALONE, **{f"after {name}": (name,) for name in ALONE}}
 
 
 def main() -> None:
@@ -34,7 +36,7 @@ def main() -> None:
     study = json.loads((asked.study / "study.json").read_text(encoding="utf-8"))
     stages = [stage for stage in study["stages"] if stage["state"] == "done"]
     folders = {stage["stage"]: Path(stage["folder"]) for stage in stages if stage["work"] == "train"}
-    seconds = {stage["stage"]: stage["seconds"] for stage in stages}
+    seconds = {name: read_manifest(folder).seconds for name, folder in folders.items()}
     seeds = sorted({stage["seed"] for stage in stages if stage["stage"].startswith(f"{TARGETS[-1]}-merge")})
     rows = [row for seed in seeds for row in trained(folders, seconds, seed)]
     rows += [row for seed in seeds for row in retrieved(asked, folders, seed)]
@@ -54,9 +56,11 @@ def trained(folders: dict[str, Path], seconds: dict[str, float], seed: int) -> I
                 continue
             scores = [row for row in read_results(folders[stage]) if row.headline]
             size = sum(path.stat().st_size for path in folders[stage].rglob("*.safetensors"))
+            cost = {"bytes": size, "seconds": seconds[stage]}
+            cost["seconds_before"] = sum(seconds[f"{each}-s{seed}"] for each in BEFORE.get(arm, ()))
             for row in scores:
                 what = {"target": target, "arm": arm, "seed": seed, "language": row.language, "split": row.split}
-                yield {**what, **scored(row), "bytes": size, "seconds": seconds[stage]}
+                yield {**what, **scored(row), **cost}
 
 
 def retrieved(asked: Any, folders: dict[str, Path], seed: int) -> Iterator[dict[str, Any]]:
@@ -93,10 +97,19 @@ def table(rows: list[dict[str, Any]]) -> str:
             continue
         target = row["target"] + (f" {row['layer']}" if "layer" in row else "")
         by[target, row["arm"]][row["seed"]].append(row["score"])
-    lines = [json.dumps({"facts": facts()["machine"]}), "| target | arm | by seed | mean |", "|---|---|---|---|"]
+    costs: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if "seconds" in row:
+            costs[row["target"], row["arm"]].append(row)
+    lines = [json.dumps({"facts": facts()["machine"]}), "| target | arm | by seed | mean | MB | minutes | before |"]
+    lines.append("|---|---|---|---|---|---|---|")
     for (target, arm), scores in by.items():
         means = [100 * mean(scores[seed]) for seed in sorted(scores)]
-        lines.append(f"| {target} | {arm} | {', '.join(f'{each:.1f}' for each in means)} | {mean(means):.1f} |")
+        shown = f"| {target} | {arm} | {', '.join(f'{each:.1f}' for each in means)} | {mean(means):.1f} |"
+        if of_arm := costs.get((target, arm)):
+            size, now, before = (mean(row[key] for row in of_arm) for key in ("bytes", "seconds", "seconds_before"))
+            shown += f" {size / 1e6:.1f} | {now / 60:.1f} | {before / 60:.1f} |"
+        lines.append(shown)
     for target in TARGETS:
         chosen = {}
         for row in rows:

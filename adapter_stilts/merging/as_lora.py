@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import torch
@@ -16,7 +17,7 @@ from adapter_stilts.encoder.model import fresh_adapter
 from adapter_stilts.encoder.modules.base import PROJECTIONS
 from adapter_stilts.encoder.modules.dora import DoRA
 from adapter_stilts.encoder.modules.vera import VeRA
-from adapter_stilts.encoder.transfer import copy_into
+from adapter_stilts.encoder.transfer import check_fit, copy_into, unfilled
 from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.merging.places import Adapter
 
@@ -29,9 +30,12 @@ def as_lora(adapter: Adapter, trunk: TrunkModel) -> Adapter:
     """The same change in lora's two matrices, scaled by 1.
 
     trunk  its shape; of dora its weights, too, in fp32
+
+    Raises ArtefactError for tensors that are not those of its kind and settings.
     """
-    parts = fresh_adapter(trunk, kinds[adapter.kind], adapter.settings, 0)
-    copy_into(f"adapter of {adapter.name}", parts, adapter.tensors)
+    make = partial(fresh_adapter, trunk, kinds[adapter.kind], adapter.settings, 0)
+    check_fit(what := f"the adapter of {adapter.name}", unfilled(what, make), adapter.tensors)
+    copy_into(what, parts := make(), adapter.tensors)
     tensors: dict[str, Tensor] = {}
     ranks: list[int] = []
     for layer in range(parts.depth):

@@ -335,6 +335,9 @@ def test_adds_up_as_lora_what_kinds_without_a_sum_add(made, same, apart, kind):
     assert merge([one]).kind == kind
     with pytest.raises(UsageError, match=f"what {kind} changes is read with the trunk"):
         merge([one, other])
+    lying = replace(other, settings={**other.settings, "r": 1000})
+    with pytest.raises(ArtefactError, match=r"the adapter of run-2"):
+        merge([one, lying], trunk=lambda: made.model)
 
 
 def test_adds_up_scales_of_inputs_and_outputs(made, apart):
