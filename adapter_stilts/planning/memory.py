@@ -50,7 +50,7 @@ class Kept:
 
 
 # (half precision, float32)
-TRUNK = {"xlm-roberta": (Kept(18, 2, 0, 1), Kept(28, 4, 0, 1)), "modernbert": (Kept(14.4, 6), Kept(25, 12))}
+TRUNK = {"xlm-roberta": (Kept(16, 2, 0, 1), Kept(22, 4, 0, 1)), "modernbert": (Kept(14.4, 6), Kept(25, 12))}
 TRUNK["bert"] = TRUNK["xlm-roberta"]
 MODULE = {
     "bottleneck": (Kept(6, 0, 2), Kept(8, 0, 4)),
