@@ -16,8 +16,11 @@ from adapter_stilts.encoder.composition import Name
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk.loading import load_trunk
 
-# peft's, of transformers
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+pytestmark = [
+    pytest.mark.usefixtures("torchs_draws"),
+    # peft's, of transformers
+    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
+]
 
 ALL = {"attn_matrices": ["q", "k", "v", "o"], "intermediate_lora": True, "output_lora": True}
 EVERY = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
