@@ -6,7 +6,8 @@ STUDY is the folder of `adapter-stilts study studies/real/merging` (its top says
 real data, TRUNK the one it was trained on. What is retrieved (Tatoeba) is read here with the trunk, every intermediate
 run, their merges by three methods and the fusions; trained targets are those of the study. "best alone" is, under each
 seed, the run with the best score on the target's English validation rows: nothing is chosen by what is shown. One row a
-score goes to results/merge_or_fuse.jsonl, the table to the screen. Scores that stand in runs are not made again.
+score goes to results/merge_or_fuse.jsonl, the table of all that stands there to the screen. Scores that stand in runs
+are not made again. --seeds are those to record; by default all that are done.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from record import facts, options, record
+from record import RESULTS, facts, options, record
 
 import adapter_stilts as stilts
 from adapter_stilts.runs.results import read_results
@@ -28,21 +29,29 @@ from adapter_stilts.sharing.manifest import read_manifest
 NAME = "merge_or_fuse"
 ALONE, METHODS = ("nli", "pos"), ("average", "ties", "dare_ties")
 TARGETS = ("snli", "paraphrase")
+SCORE = ("target", "arm", "seed", "language", "split", "layer")
 BEFORE = {"joint": ("joint",), "fused": ALONE, "merged": ALONE, **{f"after {name}": (name,) for name in ALONE}}
 
 
 def main() -> None:
-    asked = options(__doc__, "study", "data", "trunk", languages=("de", "hi", "sw"), layers=(7, 12))
+    more: dict[str, Any] = {"languages": ("de", "hi", "sw"), "layers": (7, 12), "seeds": (0,)}
+    asked = options(__doc__, "study", "data", "trunk", **more)
     study = json.loads((asked.study / "study.json").read_text(encoding="utf-8"))
     stages = [stage for stage in study["stages"] if stage["state"] == "done"]
     folders = {stage["stage"]: Path(stage["folder"]) for stage in stages if stage["work"] == "train"}
     seconds = {name: read_manifest(folder).seconds for name, folder in folders.items()}
-    seeds = sorted({stage["seed"] for stage in stages if stage["stage"].startswith(f"{TARGETS[-1]}-merge")})
-    rows = [row for seed in seeds for row in trained(folders, seconds, seed)]
-    rows += [row for seed in seeds for row in retrieved(asked, folders, seed)]
-    for row in rows:
-        record(NAME, row)
-    print(table(rows))
+    ended = {stage["seed"] for stage in stages if stage["stage"].startswith(f"{TARGETS[-1]}-merge")}
+    for seed in sorted(ended & set(asked.seeds) or ended):
+        for row in (*trained(folders, seconds, seed), *retrieved(asked, folders, seed)):
+            record(NAME, row)
+    print(table(kept()))
+
+
+def kept() -> list[dict[str, Any]]:
+    """Every score that is recorded, the last where one is there twice."""
+    lines = (RESULTS / f"{NAME}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    return list({tuple(row.get(key) for key in SCORE): row for row in rows}.values())
 
 
 def trained(folders: dict[str, Path], seconds: dict[str, float], seed: int) -> Iterator[dict[str, Any]]:
