@@ -30,7 +30,7 @@ def recommend(
 
     The target's rows are read under every run and under the trunk alone. LogME says how well a linear model could tell
     the labels from what is read, in nats a row; a bootstrap over rows says how sure the order is. Test rows are never
-    read. docs/studies.md says how often it was right.
+    read. docs/training.md says how often it was right.
 
     \b
     Example:
