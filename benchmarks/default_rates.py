@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from record import RESULTS, options, record
+from record import options, record, recorded
 
 import adapter_stilts as stilts
 from adapter_stilts.config.schema import RunConfig
@@ -61,20 +61,15 @@ def main() -> None:
         table=False,
     )
     if asked.table:
-        print(table(kept()))
+        print(table(recorded(NAME)))
         return
-    done = {tuple(row[key] for key in RUN) for row in kept()}
+    done = {tuple(row[key] for key in RUN) for row in recorded(NAME)}
     # The order of the loops: every cell of one seed before the next seed.
     for seed, rows, kind, task, rate in product(asked.seeds, asked.rows, asked.kinds, asked.tasks, asked.rates):
         run = (asked.trunk.name, task, kind, rows, rate, asked.epochs, asked.token_budget, seed)
         if run not in done:
             measured = trained(asked.trunk, asked.data, asked.parents, *run[1:])
             record(NAME, {**dict(zip(RUN, run, strict=True)), **measured})
-
-
-def kept() -> list[dict[str, Any]]:
-    path = RESULTS / f"{NAME}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def trained(

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from record import RESULTS, facts, options, record
+from record import facts, options, record, recorded
 
 import adapter_stilts as stilts
 from adapter_stilts.runs.results import read_results
@@ -49,9 +49,7 @@ def main() -> None:
 
 def kept() -> list[dict[str, Any]]:
     """Every score that is recorded, the last where one is there twice."""
-    lines = (RESULTS / f"{NAME}.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
-    return list({tuple(row.get(key) for key in SCORE): row for row in rows}.values())
+    return list({tuple(row.get(key) for key in SCORE): row for row in recorded(NAME)}.values())
 
 
 def trained(folders: dict[str, Path], seconds: dict[str, float], seed: int) -> Iterator[dict[str, Any]]:

@@ -43,6 +43,12 @@ def record(name: str, fields: dict[str, Any]) -> None:
         stream.write(line + "\n")
 
 
+def recorded(name: str) -> list[dict[str, Any]]:
+    """The lines of benchmarks/results/<name>.jsonl; none where there is no such file."""
+    path = RESULTS / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
 def facts() -> dict[str, Any]:
     """The circumstances of a measurement."""
     git = ["git", "-C", str(RESULTS.parent), "describe", "--always", "--dirty"]

@@ -108,12 +108,12 @@ def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
     rows = [row for feature in features for row in token_rows(feature)]
     longest = max(map(len, rows))
     shape = (len(features), -1, longest) if isinstance(features[0].input_ids[0], tuple) else (len(features), longest)
-    ids, mask = _with_mask(rows, pad_id)
+    ids, mask = with_mask(rows, pad_id)
     numbers = torch.tensor([feature.row for feature in features])
     batch = {"input_ids": ids.view(shape), "attention_mask": mask.view(shape), "rows": numbers}
     if features[0].candidate:
         candidates = [feature.candidate for feature in features]
-        batch["candidate_ids"], batch["candidate_mask"] = _with_mask(candidates, pad_id)
+        batch["candidate_ids"], batch["candidate_mask"] = with_mask(candidates, pad_id)
     targets = [feature.target for feature in features]
     if isinstance(targets[0], tuple):
         batch["labels"] = _padded(cast(list[Ids], targets), IGNORED)
@@ -162,7 +162,7 @@ def _padded(rows: Sequence[Ids], filler: int) -> Tensor:
     return torch.from_numpy(table)
 
 
-def _with_mask(rows: Sequence[Ids], pad_id: int) -> tuple[Tensor, Tensor]:
+def with_mask(rows: Sequence[Ids], pad_id: int) -> tuple[Tensor, Tensor]:
     return _padded(rows, pad_id), _padded([(1,) * len(row) for row in rows], 0)
 
 

@@ -337,7 +337,7 @@ def recommend(
     target: str,
     data: Any = None,
     languages: Names = None,
-    rows: int = 1000,
+    rows: int = recommending.ROWS,
     config: AnyPath | None = None,
     settings: Settings = None,
     reporter: Reporter | None = None,

@@ -102,7 +102,7 @@ class Error:
         parts = self.parts.values()
         if away >= _quantile(parts, LEAST, True):
             return LEAST
-        from scipy.optimize import brentq  # only now: it takes a third of a second to import
+        from scipy.optimize import brentq  # only now, as in quantiles.py
 
         return float(brentq(lambda tail: _quantile(parts, tail, True) - away, LEAST, 0.5))
 

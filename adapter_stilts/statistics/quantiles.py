@@ -1,4 +1,4 @@
-"""Quantiles of the normal distribution and of Student's t; scipy takes a third of a second to import, so only now."""
+"""Quantiles of the normal distribution and of Student's t; scipy was a third of what `plan` imports, so only now."""
 
 from __future__ import annotations
 

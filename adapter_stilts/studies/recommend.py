@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.data.batches import length_sorted_batches
+from adapter_stilts.data.batches import length_sorted_batches, with_mask
 from adapter_stilts.data.feature import IGNORED, Feature, length, token_rows
 from adapter_stilts.encoder.composition import Composition
 from adapter_stilts.encoder.model import AdapterEncoder
@@ -38,12 +38,14 @@ from adapter_stilts.runs.subject import named_trunk
 from adapter_stilts.runs.task_data import TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, load_bundle
+from adapter_stilts.statistics.intervals import LEVEL
 from adapter_stilts.statistics.logme import Array, gram, one_hot
 from adapter_stilts.tasks.sources import load
 from adapter_stilts.tasks.user import find_task
+from adapter_stilts.training.devices import pick_device
 
 NONE = "none"
-RESAMPLES, LEVEL = 100, 0.95
+RESAMPLES = 100
 ROWS, BUDGET = 1000, 4096  # rows of the target that are read; tokens at once
 OTHERS = 4  # tokens of a text beside the two ends of its answer
 CLASSES = {"span": 3, "choice": 2}  # elsewhere, the first piece of an answer, the last; wrong, right
@@ -122,7 +124,8 @@ def recommend(
     what = f"'{task.name}' has no labels that states could be compared with"
     refuse(task.retrieval or task.format.masked or task.format.ranking, what, "name a task with labels")
     bundles = [load_bundle(run) for run in runs]
-    trunk = load_trunk(**named_trunk(bundles[0]))
+    names = [NONE, *_names(bundles)]
+    trunk = load_trunk(**named_trunk(bundles[0]), device=str(pick_device()))
     encoder, compositions = together(trunk, bundles)
     few, named = config.training.model_copy(update={"rows": rows}), config.trunk.model_copy(update={"name": trunk.name})
     given = config.model_copy(update={"training": few, "trunk": named})
@@ -133,7 +136,7 @@ def recommend(
     scored = [_scored(each, classes) for each in readings]
     evidence = np.mean([alone for alone, _ in scored], axis=0), np.mean([again for _, again in scored], axis=0)
     count = sum(len(each.examples) for each in read)
-    return _ordered(task.name, count, [NONE, *_names(bundles)], bundles, evidence)
+    return _ordered(task.name, count, names, bundles, evidence)
 
 
 def _in_languages(data: TaskData, config: RunConfig, languages: Sequence[str], rows: int) -> list[TaskData]:
@@ -170,17 +173,14 @@ def _readings(
         done = 0
         for batch in length_sorted_batches([length(feature) for feature in features], BUDGET):
             chosen = [features[row] for row in batch]
-            ids = [torch.tensor(row) for feature in chosen for row in token_rows(feature)]
-            padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=pad).to(encoder.device)
-            mask = torch.zeros_like(padded)
-            for row, of_row in enumerate(ids):
-                mask[row, : len(of_row)] = 1
+            read = with_mask([row for feature in chosen for row in token_rows(feature)], pad)
+            ids, mask = (each.to(encoder.device) for each in read)
             places = list(_places(chosen, format, draw))
             targets += [target for _, _, target, _ in places]
             owners += [owner for *_, owner in places]
             rows, tokens = (torch.tensor([place[side] for place in places], dtype=torch.int64) for side in (0, 1))
             encoder.activate(None)
-            states = [encoder.hidden(padded, mask), *encoder.hidden_each(compositions, padded, mask)]
+            states = [encoder.hidden(ids, mask), *encoder.hidden_each(compositions, ids, mask)]
             for kept, state in zip(parts, states, strict=True):
                 taken = state[rows, tokens].double().cpu().numpy()
                 kept.append(_centred(taken, chosen) if format == "choice" else taken)

@@ -14,6 +14,7 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk.config import TrunkConfig
 from adapter_stilts.encoder.trunk.loading import trunk_facts
 from adapter_stilts.encoder.trunk.precision import resolve_precision
+from adapter_stilts.encoder.trunk.quantised import QUANTISED
 from adapter_stilts.errors import DoesNotFit, UsageError
 from adapter_stilts.planning.fit import GB, SURE, Choice, fit, limit_of
 from adapter_stilts.planning.memory import Work, peak
@@ -100,7 +101,7 @@ def read_under_limit(encoder: AdapterEncoder, limit_gb: float | None, tokens: in
 
 def precision_under(limit_gb: float, precision: str, config: RunConfig, line: Lineage, device: torch.device) -> str:
     """The trunk's precision: bf16 where it is left open and float32 alone would be too much."""
-    if precision in ("int8", "nf4"):
+    if precision in QUANTISED:
         what = f"--limit-gb with a trunk in {precision}, of which nothing is foreseen"
         raise UsageError(what, where="trunk.precision", do="use fp32, bf16 or auto, or leave the limit out")
     if precision != "auto" or resolve_precision(precision, device) != "fp32":
